@@ -1,1 +1,7 @@
-//! x
+//! Policy packs: YAML text → checked model.
+//!
+//! **Architecture invariant:** this crate does no input or output beyond being handed text, reads no clock, and
+//! never panics on any input. It knows how a pack is written and what its formulas mean, not how they are run.
+
+pub mod ir;
+pub mod model;

@@ -1,1 +1,6 @@
-//! x
+//! Checked rules over snapshots: results, indicators, explanations.
+//!
+//! **Architecture invariant:** this crate knows neither database nor web. It reads snapshot folders, evaluates the
+//! graph of a pack over them in vectors, and explains single results with a scalar interpreter over the same graph.
+
+pub mod frame;
