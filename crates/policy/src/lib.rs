@@ -5,3 +5,7 @@
 
 pub mod ir;
 pub mod model;
+
+pub mod arithmetic;
+pub mod diagnostic;
+pub mod formula;
