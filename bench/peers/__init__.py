@@ -1,0 +1,1 @@
+"""The benchmark policy, written by hand for other systems."""
