@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import json
+import os
 import resource
 import sys
 import time
@@ -77,9 +78,11 @@ def peer(make):
     parser.add_argument("--snapshot", required=True)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--phase", choices=["digest", "evaluate", "disk"], required=True)
+    parser.add_argument("--phase", choices=["digest", "disk-digest", "evaluate", "disk"], required=True)
     parser.add_argument("--dump", help="also write all columns to this .npz, to find a difference")
     arguments = parser.parse_args()
+    # Pools of threads size themselves by this; and no peer may use more than it was given.
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:arguments.threads])
     subject = make(arguments.snapshot, arguments.threads)
     out = {}
     if arguments.phase == "disk":
@@ -89,6 +92,8 @@ def peer(make):
             subject.disk()
             times.append((time.perf_counter() - start) * 1000)
         out["disk_ms"] = times
+    elif arguments.phase == "disk-digest":
+        subject.disk()
     else:
         start = time.perf_counter()
         subject.load()
@@ -103,7 +108,7 @@ def peer(make):
         else:
             subject.evaluate()
     out["peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    if arguments.phase == "digest":
+    if arguments.phase.endswith("digest"):
         person, household, levels = subject.results()
         out["digest"] = {f"person.{n}": digest(person[n]) for n in PERSON}
         out["digest"] |= {f"household.{n}": digest(household[n]) for n in HOUSEHOLD}
