@@ -8,4 +8,5 @@ pub mod model;
 
 pub mod arithmetic;
 pub mod diagnostic;
+pub mod document;
 pub mod formula;

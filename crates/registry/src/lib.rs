@@ -1,1 +1,7 @@
-//! x
+//! The use cases of a registry: what people do with a pack, a store and the rules.
+//!
+//! **Architecture invariant:** this crate knows neither SQL nor the web. Facts come from `store`, results from `rules`,
+//! files from `office`; here they meet.
+
+pub mod batches;
+pub mod synth;

@@ -1,0 +1,645 @@
+//! The records themselves, banner by banner.
+
+use std::collections::{BTreeMap, HashMap};
+
+use arrow::array::RecordBatch;
+use bangfu_policy::model::{Entity, Pack, RegisterId, Value};
+
+use super::compile::{AGE, Accepts, Assignment, Make, Names, Part, ROLE, SIZE, STRATUM, Test, YEAR, content, day_of};
+use super::draw::{Draw, cumulative};
+use super::plan::{Division, Plan, PlannedUnit, plan};
+use super::spec::{Composition, MemberRule, Share, Spec};
+use super::{Manifest, PlantedErrors, SynthError};
+use crate::batches::BatchBuilder;
+
+/// Takes the records of a register in a group of villages (one banner).
+pub type Sink<'s> = dyn FnMut(RegisterId, &str, RecordBatch) -> Result<(), SynthError> + 's;
+
+/// A register with its compiled rules.
+struct Producer {
+    register: RegisterId,
+    periods: Vec<Option<i32>>,
+    records: Vec<(Vec<Test>, f64, Vec<Assignment>)>,
+    rules: Vec<Assignment>,
+    first: usize,
+    fields: usize,
+    below: Vec<usize>,
+}
+
+/// A compiled planted error.
+struct Fault {
+    spec: usize,
+    register: RegisterId,
+    slot: usize,
+    value: Option<Value>,
+    /// Every how many-th unit; exact over the whole.
+    every: (u64, u64),
+    seen: u64,
+}
+
+/// Generates the population of a description.
+pub struct Generator<'a> {
+    pack: &'a Pack,
+    spec: &'a Spec,
+    names: Names<'a>,
+    plan: Plan,
+    producers: Vec<Producer>,
+    roots: BTreeMap<Entity, Vec<usize>>,
+    shares: Vec<Vec<HashMap<i32, i64>>>,
+    banners: Vec<String>,
+    as_of: i64,
+    faults: Vec<Fault>,
+    /// Division-attached records that are data, not chance: first values by division code and slot.
+    given: HashMap<String, Vec<(usize, Value)>>,
+}
+
+/// What is in flight while records are made.
+struct State<'s, 'p> {
+    cells: Vec<Option<Value>>,
+    before: Vec<Option<Value>>,
+    division: String,
+    unit: u64,
+    member: usize,
+    family: usize,
+    village: usize,
+    draw: Draw,
+    builders: HashMap<RegisterId, BatchBuilder<'p>>,
+    numbers: &'s mut HashMap<(i64, bool), u16>,
+    tallies: &'s Tallies,
+    faulty: Vec<bool>,
+    last: HashMap<usize, Value>,
+}
+
+/// Units and members by division and stratum.
+#[derive(Default)]
+struct Tallies {
+    by_division: HashMap<String, Vec<(u64, u64)>>,
+}
+
+impl<'a> Generator<'a> {
+    /// Compiles a description and spreads its quotas over `divisions`. `scale` 1 is the full population. `given` are
+    /// values of division-attached registers that are known: by division code, `(register id, field id, value)`.
+    ///
+    /// # Errors
+    /// The description does not fit the pack.
+    pub fn new(
+        pack: &'a Pack,
+        spec: &'a Spec,
+        divisions: &[Division],
+        given: &HashMap<String, Vec<(String, String, Value)>>,
+        scale: f64,
+    ) -> Result<Self, SynthError> {
+        let names = Names::new(pack, spec);
+        let digits = pack.levels.last().map_or(0, |level| level.digits);
+        let group = pack.levels.iter().rev().nth(2).or(pack.levels.first()).map_or(0, |level| level.digits);
+        let plan = plan(spec, digits, divisions, scale)?;
+        let mut banners: Vec<String> = divisions.iter().filter(|d| d.code.len() == group).map(|d| d.code.clone()).collect();
+        banners.sort();
+        let as_of = spec.as_of.parse::<jiff::civil::Date>().map(day_of);
+        let as_of = as_of.map_err(|_| content("as_of", format!("`{}` is no date", spec.as_of), "write yyyy-mm-dd"))?;
+        let mut generator = Self {
+            pack, spec, names, plan, producers: Vec::new(), roots: BTreeMap::new(), shares: Vec::new(), banners, as_of,
+            faults: Vec::new(), given: HashMap::new(),
+        };
+        generator.compile()?;
+        generator.compile_faults(scale)?;
+        for (code, values) in given {
+            let slots = values.iter().filter_map(|(register, field, value)| {
+                let id = pack.register(register)?;
+                let index = pack.registers.get(id.index())?.fields.iter().position(|f| f.id == *field)?;
+                Some((generator.names.first(id) + index, value.clone()))
+            });
+            generator.given.insert(code.clone(), slots.collect());
+        }
+        Ok(generator)
+    }
+
+    fn compile(&mut self) -> Result<(), SynthError> {
+        let mut shares: Vec<&'a Share> = Vec::new();
+        for rules in &self.spec.registers {
+            let at = format!("register `{}`", rules.register);
+            let register = self.pack.register(&rules.register);
+            let register = register.ok_or_else(|| content(&at, "the pack has no such register".to_owned(), "correct the id"))?;
+            let mut records = Vec::new();
+            for record in rules.records.iter().flatten() {
+                let tests = self.names.tests(record.when.as_ref(), register, &at)?;
+                let own = self.names.rules(&record.rules, register, &mut shares, &at)?;
+                records.push((tests, record.chance.unwrap_or(1.0), own));
+            }
+            if rules.records.is_none() {
+                records.push((Vec::new(), 1.0, Vec::new()));
+            }
+            let periods = rules.periods.iter().map(|period| Some(*period)).collect::<Vec<_>>();
+            let own = self.names.rules(&rules.rules, register, &mut shares, &at)?;
+            let fields = self.pack.registers.get(register.index()).map_or(0, |r| r.fields.len());
+            self.producers.push(Producer {
+                register,
+                periods: if periods.is_empty() { vec![None] } else { periods },
+                records,
+                rules: own,
+                first: self.names.first(register),
+                fields,
+                below: Vec::new(),
+            });
+        }
+        for index in 0..self.producers.len() {
+            let register = self.producers[index].register;
+            let Some(parent) = self.pack.registers.get(register.index()).map(|r| r.parent) else { continue };
+            match parent {
+                Entity::Register(above) => {
+                    let above = self.producers.iter_mut().find(|producer| producer.register == above);
+                    above.into_iter().for_each(|producer| producer.below.push(index));
+                }
+                Entity::Level(_) => self.roots.entry(parent).or_default().push(index),
+            }
+        }
+        self.shares = shares.iter().map(|share| self.share_out(share)).collect();
+        Ok(())
+    }
+
+    fn compile_faults(&mut self, scale: f64) -> Result<(), SynthError> {
+        for (index, error) in self.spec.errors.iter().enumerate() {
+            let at = format!("error `{}`", error.id);
+            let missing = |what: &str| content(&at, format!("there is no {what}"), "correct the id");
+            let register = self.pack.register(&error.register).ok_or_else(|| missing("such register"))?;
+            let fields = self.pack.registers.get(register.index()).map(|r| r.fields.as_slice()).unwrap_or_default();
+            let field = fields.iter().position(|field| field.id == error.field).ok_or_else(|| missing("such field"))?;
+            let value = match &error.value {
+                Some(json) => Some(self.names.stored(json, Some(fields[field].ty), &error.field, &at)?),
+                None => None,
+            };
+            let units = self.plan.units.iter().filter(|unit| self.concerns(index, **unit)).count() as u64;
+            let count = ((error.count as f64 * scale).round() as u64).min(units);
+            let slot = self.names.first(register) + field;
+            self.faults.push(Fault { spec: index, register, slot, value, every: (count, units), seen: 0 });
+        }
+        Ok(())
+    }
+
+    fn concerns(&self, error: usize, unit: PlannedUnit) -> bool {
+        let strata = self.spec.errors.get(error).and_then(|error| error.strata.as_ref());
+        let stratum = self.spec.strata.get(unit.stratum as usize);
+        strata.is_none_or(|strata| stratum.is_some_and(|stratum| strata.contains(stratum)))
+    }
+
+    /// Shares of a total by village: largest running remainder, so that the sum is exact.
+    fn share_out(&self, share: &Share) -> Vec<HashMap<i32, i64>> {
+        let mut members = vec![0_u32; self.plan.villages.len()];
+        for unit in &self.plan.units {
+            if let Some(count) = members.get_mut(unit.village as usize) {
+                *count += u32::from(unit.size);
+            }
+        }
+        let weights: Vec<f64> = self
+            .plan
+            .villages
+            .iter()
+            .zip(&members)
+            .map(|(code, members)| {
+                let mut draw = Draw::new(self.spec.seed, code);
+                draw.real(share.between[0], share.between[1]) + share.per_member * f64::from(*members)
+            })
+            .collect();
+        let sum: f64 = weights.iter().sum();
+        let mut shares = vec![HashMap::new(); weights.len()];
+        for (period, total) in &share.totals {
+            let Ok(period) = period.parse::<i32>() else { continue };
+            let (mut exact, mut given) = (0.0, 0_i64);
+            for (weight, shares) in weights.iter().zip(&mut shares) {
+                exact += *total as f64 * weight / sum;
+                let part = exact.round() as i64 - given;
+                given += part;
+                shares.insert(period, part);
+            }
+        }
+        shares
+    }
+
+    /// Number of units that will be made.
+    pub fn units(&self) -> usize {
+        self.plan.units.len()
+    }
+
+    /// Makes all records. `progress` is told the number of units made so far.
+    ///
+    /// # Errors
+    /// The receiver fails.
+    pub fn run(mut self, sink: &mut Sink<'_>, progress: &mut dyn FnMut(usize)) -> Result<Manifest, SynthError> {
+        let mut manifest = Manifest { seed: self.spec.seed, ..Manifest::default() };
+        let tallies = self.tallies();
+        for (stratum, name) in self.spec.strata.iter().enumerate() {
+            let units = self.plan.units.iter().filter(|unit| unit.stratum as usize == stratum);
+            let (count, members) = units.fold((0, 0), |(n, m), unit| (n + 1, m + u64::from(unit.size)));
+            manifest.strata.insert(name.clone(), (count, members));
+        }
+        manifest.errors = self
+            .faults
+            .iter()
+            .filter_map(|fault| self.spec.errors.get(fault.spec))
+            .map(|error| PlantedErrors { id: error.id.clone(), finds: error.finds.clone(), count: 0, households: Vec::new() })
+            .collect();
+        let mut faults = std::mem::take(&mut self.faults);
+        let mut numbers = HashMap::new();
+        let mut start = 0;
+        for banner in &self.banners {
+            let villages = &self.plan.villages;
+            let last = villages.partition_point(|code| code.starts_with(banner.as_str()) || code < banner);
+            let end = self.plan.units.partition_point(|unit| (unit.village as usize) < last);
+            let mut state = State {
+                cells: vec![None; self.names.slots],
+                before: vec![None; self.names.slots],
+                division: banner.clone(),
+                unit: 0,
+                member: 0,
+                family: 0,
+                village: 0,
+                draw: Draw::new(self.spec.seed, banner),
+                builders: HashMap::new(),
+                numbers: &mut numbers,
+                tallies: &tallies,
+                faulty: vec![false; faults.len()],
+                last: HashMap::new(),
+            };
+            let units = self.plan.units.get(start..end).unwrap_or_default();
+            self.banner(banner, units, &mut state, &mut faults, &mut manifest);
+            for (register, mut builder) in std::mem::take(&mut state.builders) {
+                if builder.rows() > 0 {
+                    let id = self.pack.registers.get(register.index()).map(|r| r.id.clone()).unwrap_or_default();
+                    *manifest.records.entry(id).or_default() += builder.rows() as u64;
+                    sink(register, banner, builder.finish()?)?;
+                }
+            }
+            start = end;
+            progress(end);
+        }
+        Ok(manifest)
+    }
+
+    fn tallies(&self) -> Tallies {
+        let mut tallies = Tallies::default();
+        for unit in &self.plan.units {
+            let Some(village) = self.plan.villages.get(unit.village as usize) else { continue };
+            for level in &self.pack.levels {
+                let Some(prefix) = village.get(..level.digits) else { continue };
+                let counts = tallies.by_division.entry(prefix.to_owned()).or_insert_with(|| vec![(0, 0); self.spec.strata.len()]);
+                if let Some((units, members)) = counts.get_mut(unit.stratum as usize) {
+                    *units += 1;
+                    *members += u64::from(unit.size);
+                }
+            }
+        }
+        tallies
+    }
+
+    fn banner<'p>(
+        &'p self,
+        banner: &str,
+        units: &[PlannedUnit],
+        state: &mut State<'_, 'p>,
+        faults: &mut [Fault],
+        manifest: &mut Manifest,
+    ) {
+        let unit_register = self.pack.register(&self.spec.unit);
+        // The divisions of the group that have records of their own, from the top down.
+        for (level, entity) in self.pack.levels.iter().enumerate() {
+            let entity_of = Entity::Level(bangfu_policy::model::LevelId(level as u16));
+            let Some(roots) = self.roots.get(&entity_of) else { continue };
+            let codes: Vec<(usize, String)> = if entity.digits == banner.len() {
+                vec![(0, banner.to_owned())]
+            } else {
+                let villages = self.plan.villages.iter().enumerate();
+                let own = villages.filter(|(_, code)| code.starts_with(banner) && code.len() == entity.digits);
+                own.map(|(index, code)| (index, code.clone())).collect()
+            };
+            let attached: Vec<usize> =
+                roots.iter().copied().filter(|index| Some(self.producers[*index].register) != unit_register).collect();
+            if attached.is_empty() {
+                continue;
+            }
+            for (village, code) in codes {
+                state.division.clone_from(&code);
+                state.village = village;
+                for index in &attached {
+                    self.produce(*index, &code, state);
+                }
+            }
+        }
+        let unit_producer = self.producers.iter().position(|producer| Some(producer.register) == unit_register);
+        let Some(unit_producer) = unit_producer else { return };
+        let mut ordinal = 0;
+        let mut village = u32::MAX;
+        for unit in units {
+            ordinal = if unit.village == village { ordinal + 1 } else { 1 };
+            village = unit.village;
+            let Some(code) = self.plan.villages.get(village as usize) else { continue };
+            state.division.clone_from(code);
+            (state.village, state.unit) = (village as usize, ordinal);
+            state.cells[STRATUM] = Some(Value::Integer(i64::from(unit.stratum)));
+            state.cells[SIZE] = Some(Value::Integer(i64::from(unit.size)));
+            state.family = state.draw.between(0, i64::from(u16::MAX)) as usize;
+            for (index, fault) in faults.iter_mut().enumerate() {
+                let concerned = self.concerns(fault.spec, *unit);
+                let (count, units) = fault.every;
+                let hit = concerned && (fault.seen + 1) * count / units.max(1) > fault.seen * count / units.max(1);
+                fault.seen += u64::from(concerned);
+                state.faulty[index] = hit;
+            }
+            self.unit(unit_producer, *unit, code, state, faults);
+            let key = self.key(unit_producer, state);
+            for (index, hit) in state.faulty.iter().enumerate() {
+                if *hit && let Some(errors) = manifest.errors.get_mut(index) {
+                    errors.count += 1;
+                    errors.households.push(key.clone());
+                }
+            }
+        }
+    }
+
+    /// The unit's own record, its members, and all that is attached to them.
+    fn unit<'p>(&'p self, index: usize, unit: PlannedUnit, code: &str, state: &mut State<'_, 'p>, faults: &[Fault]) {
+        let member_register = self.pack.register(&self.spec.member);
+        let composition = self.composition(unit, state);
+        let roles: Vec<(usize, i64)> = composition.map(|c| self.members(c, state)).unwrap_or_default();
+        // Rules of the unit may refer to its head.
+        if let Some((role, age)) = roles.first() {
+            state.cells[ROLE] = Some(Value::Integer(*role as i64));
+            state.cells[AGE] = Some(Value::Integer(*age));
+        }
+        self.record(index, None, &[], state);
+        self.emit(index, None, code, state, faults);
+        let key = self.key(index, state);
+        let below = self.producers.get(index).map(|producer| producer.below.clone()).unwrap_or_default();
+        for child in below.iter().filter(|child| Some(self.producers[**child].register) != member_register) {
+            self.produce_with(*child, &key, state, faults);
+        }
+        for child in below.iter().filter(|child| Some(self.producers[**child].register) == member_register) {
+            for (member, (role, age)) in roles.iter().enumerate() {
+                state.member = member + 1;
+                state.cells[ROLE] = Some(Value::Integer(*role as i64));
+                state.cells[AGE] = Some(Value::Integer(*age));
+                self.record(*child, None, &[], state);
+                // Errors of a person are planted on the head.
+                let on_head: &[Fault] = if member == 0 { faults } else { &[] };
+                self.emit(*child, None, &key, state, on_head);
+                let person = self.key(*child, state);
+                for attached in self.producers[*child].below.clone() {
+                    self.produce_with(attached, &person, state, on_head);
+                }
+            }
+        }
+    }
+
+    fn composition(&self, unit: PlannedUnit, state: &mut State<'_, '_>) -> Option<&'a Composition> {
+        let stratum = self.spec.strata.get(unit.stratum as usize);
+        let fits = |composition: &&Composition| {
+            let strata = composition.strata.as_ref();
+            composition.members.len() == unit.size as usize
+                && strata.is_none_or(|strata| stratum.is_some_and(|stratum| strata.contains(stratum)))
+        };
+        let fitting: Vec<&'a Composition> = self.spec.compositions.iter().filter(fits).collect();
+        let weights = cumulative(fitting.iter().map(|composition| composition.weight));
+        fitting.get(state.draw.pick(&weights)).copied()
+    }
+
+    /// Role and age of each member.
+    fn members(&self, composition: &Composition, state: &mut State<'_, '_>) -> Vec<(usize, i64)> {
+        let mut head = 0;
+        let mut members = Vec::with_capacity(composition.members.len());
+        for rule in &composition.members {
+            let MemberRule { role, age, younger, older, near } = rule;
+            let years = |draw: &mut Draw, range: [i64; 2]| draw.between(range[0], range[1]);
+            let age = match (age, younger, older, near) {
+                (Some(range), ..) => years(&mut state.draw, *range),
+                (_, Some(range), ..) => head - years(&mut state.draw, *range),
+                (_, _, Some(range), _) => head + years(&mut state.draw, *range),
+                (_, _, _, Some(range)) => head + years(&mut state.draw, *range),
+                _ => head,
+            };
+            let age = age.clamp(0, 104);
+            if members.is_empty() {
+                head = age;
+            }
+            members.push((self.names.roles.iter().position(|known| known == role).unwrap_or(0), age));
+        }
+        members
+    }
+
+    /// All records of an attached or child register for a parent.
+    fn produce<'p>(&'p self, index: usize, owner: &str, state: &mut State<'_, 'p>) {
+        self.produce_with(index, owner, state, &[]);
+    }
+
+    fn produce_with<'p>(&'p self, index: usize, owner: &str, state: &mut State<'_, 'p>, faults: &[Fault]) {
+        let Some(producer) = self.producers.get(index) else { return };
+        let slots = producer.first..producer.first + producer.fields;
+        state.before[slots.clone()].fill(None);
+        for period in &producer.periods {
+            state.cells[YEAR] = period.map(|period| Value::Integer(i64::from(period)));
+            for (number, (when, chance, own)) in producer.records.iter().enumerate() {
+                if !holds(when, &state.cells) || (*chance < 1.0 && !state.draw.chance(*chance)) {
+                    continue;
+                }
+                let member = state.member;
+                if producer.records.len() > 1 {
+                    state.member = number + 1;
+                }
+                self.record(index, Some(own), &[], state);
+                state.member = member;
+                self.emit(index, *period, owner, state, faults);
+            }
+            let (cells, before) = (&state.cells, &mut state.before);
+            before[slots.clone()].clone_from_slice(&cells[slots.clone()]);
+        }
+    }
+
+    /// Fills the fields of one record: the first rule that applies to a field sets it.
+    fn record(&self, index: usize, own: Option<&Vec<Assignment>>, _: &[Fault], state: &mut State<'_, '_>) {
+        let Some(producer) = self.producers.get(index) else { return };
+        let slots = producer.first..producer.first + producer.fields;
+        state.cells[slots].fill(None);
+        if let Some(given) = self.given.get(&state.division) {
+            for (slot, value) in given {
+                if (producer.first..producer.first + producer.fields).contains(slot) {
+                    state.cells[*slot] = Some(value.clone());
+                }
+            }
+        }
+        let mut done = vec![false; producer.fields];
+        for rule in own.into_iter().flatten().chain(&producer.rules) {
+            let slot = producer.first + rule.field;
+            if done[rule.field] || state.cells[slot].is_some() || !holds(&rule.when, &state.cells) {
+                continue;
+            }
+            if rule.chance < 1.0 && !state.draw.chance(rule.chance) {
+                continue;
+            }
+            let value = self.make(&rule.make, slot, state);
+            state.cells[slot] = value;
+            done[rule.field] = true;
+        }
+    }
+
+    fn make(&self, make: &Make, slot: usize, state: &mut State<'_, '_>) -> Option<Value> {
+        let number = |cell: &Option<Value>| match cell {
+            Some(Value::Integer(number)) => Some(*number as f64),
+            _ => None,
+        };
+        let rounded = |value: f64, step: f64| Some(Value::Integer(((value / step).round() * step) as i64));
+        match make {
+            Make::Constant(value) => value.clone(),
+            Make::Choose(weights, values) => values.get(state.draw.pick(weights)).cloned().flatten(),
+            Make::Between(low, high, step) => {
+                let steps = (high - low) / step.max(&1);
+                Some(Value::Integer(low + step * state.draw.between(0, steps)))
+            }
+            Make::LogNormal { median, sigma, min, max, per, step } => {
+                let factor = per.map_or(Some(1.0), |slot| number(&state.cells[slot]))?;
+                let value = median * (sigma * state.draw.normal()).exp() * factor;
+                rounded(value.clamp(*min, *max), *step)
+            }
+            Make::Birth => {
+                let age = number(&state.cells[AGE])? as i64;
+                let (year, month, day) = bangfu_policy::arithmetic::civil(self.as_of);
+                let latest = bangfu_policy::arithmetic::day_number(year - age, month, day.min(28));
+                Some(Value::Integer(latest - state.draw.between(0, 364)))
+            }
+            Make::Name(list) => self.name(*list, state).map(Value::Text),
+            Make::Sequence(parts) => Some(Value::Text(text(parts, state))),
+            Make::IdNumber(prefix) => self.id_number(prefix, state).map(Value::Text),
+            Make::Grow { low, high, step } => {
+                let before = number(&state.before[slot])?;
+                let factor = state.draw.real(*low, *high);
+                rounded(before * factor, *step)
+            }
+            Make::Times { of, low, high, step } => {
+                let base = number(&state.cells[*of])?;
+                let factor = state.draw.real(*low, *high);
+                rounded(base * factor, *step)
+            }
+            Make::Copy(from) => state.cells[*from].clone(),
+            Make::Tally { members, strata } => {
+                let counts = state.tallies.by_division.get(&state.division);
+                let picked = strata.iter().filter_map(|stratum| counts?.get(*stratum as usize));
+                Some(Value::Integer(picked.map(|(u, m)| if *members { *m } else { *u }).sum::<u64>() as i64))
+            }
+            Make::Share(index) => {
+                let Some(Value::Integer(period)) = state.cells[YEAR] else { return None };
+                let shares = self.shares.get(*index)?.get(state.village)?;
+                shares.get(&(period as i32)).map(|part| Value::Integer(*part))
+            }
+        }
+    }
+
+    fn name(&self, list: usize, state: &mut State<'_, '_>) -> Option<String> {
+        let names = self.spec.names.values().nth(list)?;
+        let family = names.family.get(state.family % names.family.len().max(1)).map_or("", String::as_str);
+        let pick = |draw: &mut Draw, list: &'a [String]| {
+            let last = list.len().checked_sub(1)?;
+            list.get(draw.between(0, last as i64) as usize)
+        };
+        let given = pick(&mut state.draw, &names.given)?;
+        let second = if state.draw.chance(0.5) { pick(&mut state.draw, &names.second) } else { None };
+        Some(format!("{family}{given}{}", second.map_or("", String::as_str)))
+    }
+
+    /// Prefix, date of birth, a running number with the parity of the sex, check character (GB 11643).
+    fn id_number(&self, prefix: &str, state: &mut State<'_, '_>) -> Option<String> {
+        let member = self.pack.register(&self.spec.member)?;
+        let fields = &self.pack.registers.get(member.index())?.fields;
+        let first = self.names.first(member);
+        let slot_of = |id: &str| fields.iter().position(|field| field.id == id).map(|index| first + index);
+        let Some(Value::Integer(birth)) = state.cells[slot_of("birth")?] else { return None };
+        // Odd running numbers are male: the first code of the sex list that is not 0 stands for male in GB/T 2261.1.
+        let male = match (&state.cells[slot_of("sex")?], fields.iter().find(|field| field.id == "sex")?.ty) {
+            (Some(Value::Integer(position)), bangfu_policy::model::FieldType::Code(list)) => {
+                self.pack.codes.get(list.index())?.values.get(*position as usize)?.code == "1"
+            }
+            _ => false,
+        };
+        let count = state.numbers.entry((birth, male)).or_insert(0);
+        let running = (*count * 2 + u16::from(male)) % 1000;
+        *count += 1;
+        let (year, month, day) = bangfu_policy::arithmetic::civil(birth);
+        let body = format!("{prefix}{year:04}{month:02}{day:02}{running:03}");
+        let check = bangfu_policy::identity::check_character(&body)?;
+        Some(format!("{body}{check}"))
+    }
+
+    /// Hands the record in the cells over, with the errors planted on it.
+    fn emit<'p>(
+        &'p self,
+        index: usize,
+        period: Option<i32>,
+        owner: &str,
+        state: &mut State<'_, 'p>,
+        faults: &[Fault],
+    ) {
+        let Some(producer) = self.producers.get(index) else { return };
+        let mut kept = Vec::new();
+        for (number, fault) in faults.iter().enumerate() {
+            let spec = self.spec.errors.get(fault.spec);
+            let here = fault.register == producer.register
+                && spec.is_some_and(|spec| spec.period.is_none() || spec.period == period);
+            if !here {
+                continue;
+            }
+            let becomes = spec.map_or("", |spec| spec.becomes.as_str());
+            let own = state.cells[fault.slot].clone();
+            if state.faulty[number] {
+                let value = match becomes {
+                    "value" => fault.value.clone(),
+                    "previous" => state.last.get(&fault.slot).cloned(),
+                    _ => None,
+                };
+                kept.push((fault.slot, own.clone()));
+                state.cells[fault.slot] = value;
+            }
+            if becomes == "previous" && let Some(own) = own {
+                state.last.insert(fault.slot, own);
+            }
+        }
+        let builder = state.builders.entry(producer.register);
+        let builder = builder.or_insert_with(|| BatchBuilder::new(self.pack, producer.register));
+        let cells = &state.cells;
+        builder.push(owner, period, |field| cells[producer.first + field].as_ref());
+        for (slot, value) in kept {
+            state.cells[slot] = value;
+        }
+    }
+
+    fn key(&self, index: usize, state: &State<'_, '_>) -> String {
+        let Some(producer) = self.producers.get(index) else { return String::new() };
+        let key = self.pack.registers.get(producer.register.index()).and_then(|register| register.key);
+        match key.and_then(|key| state.cells[producer.first + key as usize].as_ref()) {
+            Some(Value::Text(text)) => text.clone(),
+            _ => String::new(),
+        }
+    }
+}
+
+fn holds(tests: &[Test], cells: &[Option<Value>]) -> bool {
+    tests.iter().all(|test| match (&test.accepts, cells.get(test.slot).and_then(Option::as_ref)) {
+        (Accepts::Missing, cell) => cell.is_none(),
+        (Accepts::Values(values), Some(cell)) => values.contains(cell),
+        (Accepts::Range(low, high), Some(Value::Integer(number))) => (low..=high).contains(&number),
+        _ => false,
+    })
+}
+
+fn text(parts: &[Part], state: &State<'_, '_>) -> String {
+    let mut text = String::new();
+    for part in parts {
+        match part {
+            Part::Text(words) => text.push_str(words),
+            Part::Division => text.push_str(&state.division),
+            Part::Unit(width) => text.push_str(&format!("{:0width$}", state.unit)),
+            Part::Member(width) | Part::Record(width) => text.push_str(&format!("{:0width$}", state.member)),
+            Part::Slot(slot) => match &state.cells[*slot] {
+                Some(Value::Text(words)) => text.push_str(words),
+                Some(Value::Integer(number)) => text.push_str(&number.to_string()),
+                _ => {}
+            },
+        }
+    }
+    text
+}
