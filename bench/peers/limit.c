@@ -60,7 +60,7 @@ static void villages(const struct inputs *in, const struct outputs *o, const str
                 const int64_t living = weak ? top_up_uplifted : top_up;
                 const int64_t nursing = severe && class != 3 ? q->nursing_rate[in->disability_grade[p]] * 12 : 0;
                 const int64_t grant = poor ? q->grant_by_stage[in->schooling[p]] : 0;
-                const int64_t share = (o->medical_burden[p] * q->relief_share100 + 50) / 100;
+                const int64_t share = ((int64_t)o->medical_burden[p] * q->relief_share100 + 50) / 100;
                 const int64_t relief = poor ? (share < q->relief_cap ? share : q->relief_cap) : 0;
                 const int64_t old = age >= 80 ? q->old_age_rate * 12 : age >= 70 && poor ? q->old_age_rate * 6 : 0;
                 const int64_t sum = living + nursing + grant + relief + old;

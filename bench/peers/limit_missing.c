@@ -12,7 +12,8 @@ static inline int or2(int a, int b) { return a > b ? a : b; }
 static inline int not1(int a) { return 2 - a; }
 static inline int8_t put(int t) { return t == UNKNOWN ? NA8 : (int8_t)(t >> 1); }
 static inline int get(int8_t b) { return b == NA8 ? UNKNOWN : 2 * b; }
-static inline int64_t wide(int64_t v, int64_t na) { return v == na ? NA : v; }
+static inline int64_t wide(int32_t v) { return v == NA32 ? NA : v; }
+static inline int32_t narrow(int64_t v) { return v == NA ? NA32 : (int32_t)v; }
 /* Counts a row in `sum` when `t` is yes, in the unknown column when it cannot be told. */
 #define TALLY(sum, t, n) do { const int t_ = (t); if (t_ == 2) s[sum] += (n); else if (t_ == UNKNOWN) u[sum]++; } while (0)
 #define TALLY_ROWS(sum, t, rows) do { const int t_ = (t); if (t_ == 2) s[sum] += (rows); else if (t_ == UNKNOWN) u[sum] += (rows); } while (0)
@@ -41,23 +42,23 @@ static void villages(const struct inputs *in, const struct outputs *o, const str
                 const int relation = in->relation[p];
                 /* A head is a head whatever the age; anyone else needs one, and so does an unknown relation a value. */
                 const int unit = relation == NA8 ? NA8 : relation == 0 ? 10 : !born ? NA8 : age >= 14 ? 7 : 5;
-                const int64_t cost = in->medical_cost[p], over = cost - q->medical_threshold, burden = cost == NA ? NA : over > 0 ? over : 0;
+                const int64_t cost = wide(in->medical_cost[p]), over = cost - q->medical_threshold, burden = cost == NA ? NA : over > 0 ? over : 0;
                 const int migrant = and2(able, tri(in->months_away[p] != NA8, in->months_away[p] >= 6));
                 o->age[p] = born ? age : NA8; o->school_age[p] = put(school_age); o->severe_disabled[p] = put(severe); o->dropout[p] = put(dropout);
-                o->able[p] = put(able); o->dependent[p] = put(dependent); o->adult_units[p] = unit; o->medical_burden[p] = burden; o->migrant[p] = put(migrant);
+                o->able[p] = put(able); o->dependent[p] = put(dependent); o->adult_units[p] = unit; o->medical_burden[p] = narrow(burden); o->migrant[p] = put(migrant);
                 able_members += able == 2; able_known &= able != UNKNOWN;
                 dropouts += dropout == 2; dropouts_known &= dropout != UNKNOWN;
                 units += unit; units_known &= unit != NA8;
                 medical_total += burden; medical_known &= burden != NA;
-                wages += in->wage[p]; wages_known &= in->wage[p] != NA;
+                wages += in->wage[p]; wages_known &= in->wage[p] != NA32;
                 all_insured = and2(all_insured, get(in->insured[p]));
                 all_dependent = and2(all_dependent, dependent);
                 any_severe = or2(any_severe, or2(severe, tri(in->health[p] != NA8, in->health[p] == 2)));
                 TALLY(INSURED, get(in->insured[p]), 1); TALLY(DROPOUT, dropout, 1); TALLY(SCHOOL_AGE, school_age, 1);
             }
-            const int64_t sheep = in->sheep_units[h], herd = sheep == NA ? NA : (sheep * q->sheep_unit_income + 50) / 100;
-            const int net_known = wages_known && in->farming[h] != NA && in->business[h] != NA && in->transfer[h] != NA && in->property[h] != NA
-                                  && herd != NA && in->production_cost[h] != NA;
+            const int64_t sheep = wide(in->sheep_units[h]), herd = sheep == NA ? NA : (sheep * q->sheep_unit_income + 50) / 100;
+            const int net_known = wages_known && in->farming[h] != NA32 && in->business[h] != NA32 && in->transfer[h] != NA32 && in->property[h] != NA32
+                                  && herd != NA && in->production_cost[h] != NA32;
             const int64_t net = net_known ? wages + in->farming[h] + in->business[h] + in->transfer[h] + in->property[h] + herd - in->production_cost[h] : NA;
             const int64_t per_head = members > 0 ? net_known ? round_div(net, members) : NA : 0;
             const int below = members > 0 ? tri(net_known, net < line * members) : 0;
@@ -95,15 +96,15 @@ static void villages(const struct inputs *in, const struct outputs *o, const str
                 const int nursed = and2(severe, tri(class != NA8, class != 3));
                 const int64_t nursing = nursed == 2 ? q->nursing_rate[in->disability_grade[p]] * 12 : nursed == 0 ? 0 : NA;
                 const int64_t grant = poor == 0 ? 0 : poor == UNKNOWN || in->schooling[p] == NA8 ? NA : q->grant_by_stage[in->schooling[p]];
-                const int64_t burden = o->medical_burden[p], share = (burden * q->relief_share100 + 50) / 100;
+                const int64_t burden = wide(o->medical_burden[p]), share = (burden * q->relief_share100 + 50) / 100;
                 const int64_t relief = poor == 0 ? 0 : poor == UNKNOWN || burden == NA ? NA : share < q->relief_cap ? share : q->relief_cap;
                 const int seventy = and2(tri(born, age >= 70), poor);
                 const int64_t old = !born ? NA : age >= 80 ? q->old_age_rate * 12 : seventy == 2 ? q->old_age_rate * 6 : seventy == 0 ? 0 : NA;
                 const int known = living != NA && nursing != NA && grant != NA && relief != NA && old != NA;
                 const int64_t sum = known ? living + nursing + grant + relief + old : NA;
                 const int trainable = and2(and2(able, not1(get(o->migrant[p]))), and2(tri(born, age <= 45), poor));
-                o->living_allowance[p] = living; o->nursing_subsidy[p] = nursing; o->education_grant[p] = grant;
-                o->medical_relief[p] = relief; o->old_age_supplement[p] = old; o->person_aid[p] = sum; o->trainable[p] = put(trainable);
+                o->living_allowance[p] = narrow(living); o->nursing_subsidy[p] = narrow(nursing); o->education_grant[p] = narrow(grant);
+                o->medical_relief[p] = narrow(relief); o->old_age_supplement[p] = narrow(old); o->person_aid[p] = narrow(sum); o->trainable[p] = put(trainable);
                 aid += known ? sum : 0; aid_known &= known; any_trainable = or2(any_trainable, trainable);
                 TALLY(ABLE_POOR, and2(able, poor), 1); ADD(AID, sum);
                 if (poor == UNKNOWN || (poor == 2 && !known)) u[AID_POOR]++; else if (poor == 2) s[AID_POOR] += sum;
@@ -112,7 +113,7 @@ static void villages(const struct inputs *in, const struct outputs *o, const str
             const int64_t after = after_known ? net + aid : NA;
             const int still = members > 0 ? tri(after_known, after < line * members) : 0;
             const int ill = tri(after_known && medical_known, medical_total * 2 > after), housing = or2(crowded, not1(safe));
-            const int indebted = tri(after_known && in->debt[h] != NA, in->debt[h] > after), none_able = tri(able_known, able_members == 0);
+            const int indebted = tri(after_known && in->debt[h] != NA32, in->debt[h] > after), none_able = tri(able_known, able_members == 0);
             const int risk_known = still != UNKNOWN && ill != UNKNOWN && housing != UNKNOWN && indebted != UNKNOWN && none_able != UNKNOWN;
             const int risk = (still == 2 ? 3 : 0) + (ill == 2 ? 2 : 0) + (housing == 2) + (indebted == 2) + (none_able == 2);
             const int at_risk = or2(tri(risk_known, risk >= 3), and2(still, any_severe));
@@ -136,7 +137,7 @@ static void villages(const struct inputs *in, const struct outputs *o, const str
                 const int job = and2(and2(get(o->able[p]), not1(get(o->migrant[p]))), and2(tri(o->age[p] != NA8, o->age[p] >= 40), at_risk));
                 const int64_t amount = job == 0 ? 0 : job == UNKNOWN ? NA : pay;
                 o->public_job[p] = put(job);
-                o->public_job_amount[p] = amount;
+                o->public_job_amount[p] = narrow(amount);
                 jobs += amount == NA ? 0 : amount; jobs_known &= amount != NA;
                 ADD(JOB_PAY, amount);
             }

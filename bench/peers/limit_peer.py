@@ -12,25 +12,27 @@ import tempfile
 import numpy as np
 
 from load import HOUSEHOLD, INCOME, LIVING, PERSON, Snapshot
-from result import HOUSEHOLD as HOUSEHOLD_OUT, MISSING, SUMS, peer, roll_up
+from result import HOUSEHOLD as HOUSEHOLD_OUT, MISSING, SUMS, peer
 
 HERE = pathlib.Path(__file__).parent
 SMALL = {"age", "school_age", "severe_disabled", "dropout", "able", "dependent", "adult_units", "migrant", "trainable",
          "public_job", "all_insured", "has_severe", "below_line", "below_dibao", "crowded", "dwelling_safe", "guarantees_ok",
          "wealthy", "identified_poor", "five_guarantee", "household_class", "stale_survey", "still_below", "risk_score",
          "at_risk", "measure", "secured"}
-COUNTS = {"members", "able_members", "dropouts", "units"}
+AMOUNTS = {"wage", "medical_cost", "farming", "business", "transfer", "property", "production_cost", "debt", "sheep_units"}
+PERSON_AMOUNTS = {"medical_burden", "living_allowance", "nursing_subsidy", "education_grant", "medical_relief",
+                  "old_age_supplement", "person_aid", "public_job_amount"}
+COUNTS = PERSON_AMOUNTS | {"members", "able_members", "dropouts", "units"}
 RESERVED = {np.dtype(np.int8): -128, np.dtype(np.int32): -(2**31), np.dtype(np.int64): int(MISSING)}
 FIRST_DAY = -25_567  # 1900-01-01
-LAST_DAY = 16_800    # after 2015-12-31
 
 
 class Parameters(ctypes.Structure):
     _fields_ = [(n, ctypes.c_int64) for n in ("poverty_line", "near_factor10", "dibao_general", "dibao_pastoral", "dibao_1501",
                 "uplift100", "sheep_unit_income", "medical_threshold", "relief_share100", "relief_cap")] + [
         ("nursing_rate", ctypes.c_int64 * 5), ("grant_by_stage", ctypes.c_int64 * 7), ("old_age_rate", ctypes.c_int64),
-        ("job_pay", ctypes.c_int64), ("first_day", ctypes.c_int32), ("age_on", ctypes.c_void_p),
-        ("school_age_on", ctypes.c_void_p), ("months_since", ctypes.c_void_p)]
+        ("job_pay", ctypes.c_int64), *[(n, ctypes.c_int32) for n in ("first_day", "year", "month", "day")],
+        *[(n, ctypes.c_void_p) for n in ("age_on", "school_age_on", "months_since")]]
 
 
 def library(name):
@@ -45,17 +47,6 @@ def library(name):
     return ctypes.CDLL(str(target))
 
 
-def day_tables(year, month, dom):
-    """Completed years (on the date and on 31 August) and completed months to the date, for every day."""
-    days = np.arange(FIRST_DAY, LAST_DAY).astype("datetime64[D]")
-    months = days.astype("datetime64[M]")
-    d = (days - months).astype(int) + 1
-    m = months.astype(int)
-    since = lambda y, mo, da: (y - 1970) * 12 + mo - 1 - m - (d > da)
-    age = np.floor_divide(since(year, month, dom), 12)
-    return age.astype(np.int8), np.floor_divide(since(year, 8, 31), 12).astype(np.int8), since(year, month, dom).astype(np.int16)
-
-
 class Limit:
     def __init__(self, snapshot, threads):
         self.folder, self.threads = snapshot, threads
@@ -68,6 +59,10 @@ class Limit:
         for group, names in ((s.person, PERSON), (s.household, HOUSEHOLD | INCOME | LIVING)):
             for name in names:
                 values, known = group[name]
+                if name in AMOUNTS:
+                    if values.max(initial=0) >= 10**9 or values.min(initial=0) < 0:
+                        raise SystemExit(f"{name} does not fit the narrow form of this loop")
+                    values = values.astype(np.int32)
                 values = np.ascontiguousarray(values)
                 if known is not None:
                     values = np.where(known, values, np.array(RESERVED[values.dtype], dtype=values.dtype))
@@ -84,6 +79,11 @@ class Limit:
         self.household = {n: np.zeros(s.households, dtype(n)) for n in HOUSEHOLD_OUT}
         columns = [*self.person.values(), *self.household.values()]
         self.out_pointers = (ctypes.c_void_p * len(columns))(*[a.ctypes.data for a in columns])
+        self.levels = {}
+        for digits in (2, 4, 6, 9, 12):
+            codes = np.unique(s.villages // 10 ** (12 - digits))
+            self.levels[digits] = (codes, np.zeros((len(codes), 2 * len(SUMS)), np.int64))
+        self.level_pointers = (ctypes.c_void_p * 5)(*[sums.ctypes.data for _, sums in self.levels.values()])
         self.sums = np.zeros((len(s.villages), 2 * len(SUMS)), np.int64)
 
     @staticmethod
@@ -93,14 +93,12 @@ class Limit:
                 "person_aid", "trainable", "public_job", "public_job_amount"]
 
     def evaluate(self):
-        age, school, months = day_tables(2015, 12, 31)
         q = Parameters(285_500, 15, 310_050, 400_000, 460_000, 15, 8_535, 300_000, 65, 2_000_000,
                        (ctypes.c_int64 * 5)(0, 10_000, 8_000, 0, 0),
                        (ctypes.c_int64 * 7)(0, 50_000, 100_000, 125_000, 200_000, 200_000, 1_000_000),
-                       10_000, 45_000, FIRST_DAY, age.ctypes.data, school.ctypes.data, months.ctypes.data)
+                       10_000, 45_000, FIRST_DAY, 2015, 12, 31)
         self.code.evaluate(ctypes.byref(self.in_pointers), ctypes.byref(self.out_pointers), ctypes.byref(q),
-                           ctypes.c_void_p(self.sums.ctypes.data), self.threads)
-        self.levels = roll_up(self.snapshot.villages, self.sums)
+                           ctypes.c_void_p(self.sums.ctypes.data), ctypes.byref(self.level_pointers), self.threads)
 
     def disk(self):
         self.load()
