@@ -52,23 +52,30 @@ def roll_up(codes, sums):
 
 
 def indicator_cells(levels):
-    """Rolled-up sums → one flat array: level, division, indicator → numerator, denominator (-1 without), unknown."""
+    """Rolled-up sums → flat arrays by level, indicator, division: numerators, denominators (-1 without), unknown rows."""
     k = len(SUMS)
-    cells = []
+    numerators, denominators, unknowns = [], [], []
     for digits in (2, 4, 6, 9, 12):
         _, total = levels[digits]
         for numerator, denominator in INDICATORS.values():
             n = SUMS.index(numerator)
-            cells.append(total[:, n])
             unknown = total[:, k + n].copy()
+            numerators.append(total[:, n])
             if denominator is None:
-                cells.append(np.full(len(total), -1))
+                denominators.append(np.full(len(total), -1))
             else:
                 d = SUMS.index(denominator)
-                cells.append(total[:, d])
+                denominators.append(total[:, d])
                 unknown += total[:, k + d]
-            cells.append(unknown)
-    return np.concatenate(cells)
+            unknowns.append(unknown)
+    return {f"indicators.{n}": np.concatenate(v) for n, v in
+            (("numerator", numerators), ("denominator", denominators), ("unknown", unknowns))}
+
+
+def all_columns(person, household, levels):
+    """Everything that is compared, by name."""
+    return ({f"person.{n}": person[n] for n in PERSON} | {f"household.{n}": household[n] for n in HOUSEHOLD}
+            | indicator_cells(levels))
 
 
 def peer(make):
@@ -109,12 +116,8 @@ def peer(make):
             subject.evaluate()
     out["peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if arguments.phase.endswith("digest"):
-        person, household, levels = subject.results()
-        out["digest"] = {f"person.{n}": digest(person[n]) for n in PERSON}
-        out["digest"] |= {f"household.{n}": digest(household[n]) for n in HOUSEHOLD}
-        cells = indicator_cells(levels)
-        out["digest"]["indicators"] = digest(cells)
+        columns = all_columns(*subject.results())
+        out["digest"] = {name: digest(values) for name, values in columns.items()}
         if arguments.dump:
-            np.savez(arguments.dump, indicators=cells, **{f"person.{n}": person[n] for n in PERSON},
-                     **{f"household.{n}": household[n] for n in HOUSEHOLD})
+            np.savez(arguments.dump, **columns)
     json.dump(out, sys.stdout)
