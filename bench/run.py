@@ -164,6 +164,18 @@ def table(title, samples):
     return "\n".join(lines) + "\n", {f"{n} {t}": {"median": medians[n, t], "samples": samples[n, t]} for n, t in samples}
 
 
+def price_of_missing(runs):
+    """How many times longer each peer evaluates when values are missing."""
+    complete = {r["people"]: r["peers"] for r in runs if not r["missing"]}
+    lines = ["### Evaluation with values missing ÷ with everything known", ""]
+    for r in runs:
+        if r["missing"] and r["people"] in complete:
+            known = complete[r["people"]]
+            ratios = {n: p["median"]["evaluate_ms"] / known[n]["median"]["evaluate_ms"] for n, p in r["peers"].items() if n in known}
+            lines.append(f"- {r['people']:,} people, {r['missing']:.0%}: " + ", ".join(f"{n} threads {q:.2f}" for n, q in sorted(ratios.items())))
+    return "\n".join(lines) + "\n" if len(lines) > 2 else ""
+
+
 def machine():
     from importlib.metadata import version
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
@@ -210,7 +222,8 @@ def main():
             out = pathlib.Path(arguments.out or bench.data)
             out.mkdir(parents=True, exist_ok=True)
             (out / "results.json").write_text(json.dumps(report, indent=1))
-            (out / "results.md").write_text("\n".join(text))
+            (out / "results.md").write_text("\n".join([*text, price_of_missing(report["runs"])]))
+    print(price_of_missing(report["runs"]))
 
 
 if __name__ == "__main__":

@@ -59,8 +59,8 @@ def indicators(folder, divisions):
             for code in codes:
                 n, d, u = rows.get((code, indicator), (int(MISSING),) * 3)
                 out["numerator"].append(int(MISSING) if n is None else n)
-                # Without a denominator the file may hold null or 1.
-                out["denominator"].append(-1 if denominator is None and d in (None, 1) else int(MISSING) if d is None else d)
+                # Without a denominator the file may hold null, 0 or 1.
+                out["denominator"].append(-1 if denominator is None and d in (None, 0, 1) else int(MISSING) if d is None else d)
                 out["unknown"].append(0 if u is None else u)
     return {f"indicators.{k}": np.array(v, dtype=np.int64) for k, v in out.items()}
 
