@@ -3,10 +3,16 @@
 //! **Architecture invariant:** this crate does no input or output beyond being handed text, reads no clock, and
 //! never panics on any input. It knows how a pack is written and what its formulas mean, not how they are run.
 
-pub mod ir;
-pub mod model;
-
 pub mod arithmetic;
+mod decode;
 pub mod diagnostic;
 pub mod document;
 pub mod formula;
+pub mod identity;
+pub mod ir;
+pub mod model;
+pub mod period;
+pub mod value;
+mod yaml;
+
+pub use decode::{SourceFile, load};

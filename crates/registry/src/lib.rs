@@ -5,3 +5,5 @@
 
 pub mod batches;
 pub mod synth;
+pub mod views;
+pub mod packs;

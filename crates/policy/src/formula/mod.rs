@@ -21,7 +21,7 @@ use sqlparser::ast::Expr;
 
 use crate::diagnostic::Diagnostic;
 use crate::ir::{Comparison, ExprId, Graph, Node, Op, Scalar, Type};
-use crate::model::{CodeListId, Combination, Entity, FieldType, Pack, ParameterId, Place, VariableId};
+use crate::model::{CodeListId, Combination, Entity, FieldType, Pack, ParameterId, ParameterRow, Place, VariableId};
 use lower::{Context, Lowered};
 
 /// Periods that `previous` may reach back: more is a formula that refers to its own past.
@@ -97,6 +97,13 @@ impl<'a> Compiler<'a> {
             slot.class = Some(root);
         }
         Some(list)
+    }
+
+    /// Gives a parameter its rows.
+    pub fn set_rows(&mut self, parameter: ParameterId, rows: Vec<ParameterRow>) {
+        if let Some(slot) = self.pack.parameters.get_mut(parameter.index()) {
+            slot.rows = rows;
+        }
     }
 
     /// Compiles every variable, in whatever order they need each other; fills their roots and types. `declared` are

@@ -2,8 +2,9 @@
 
 use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments, InTarget, Spanned};
 use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use crate::diagnostic::Diagnostic;
 use crate::model::Place;
@@ -26,8 +27,10 @@ pub(super) fn formula(text: &str, place: &Place) -> Result<Expr, Diagnostic> {
         return Err(Diagnostic::new(place, "the formula is empty".to_owned(), "write an expression".to_owned()));
     }
     let dialect = PostgreSqlDialect {};
+    let tokens = Tokenizer::new(&dialect, text).tokenize_with_location();
+    let tokens = tokens.map_err(|error| syntax(&ParserError::from(error), place))?;
     let parser = Parser::new(&dialect).with_recursion_limit(MOST_NESTING);
-    let mut parser = parser.try_with_sql(text).map_err(|error| syntax(&error, place))?;
+    let mut parser = parser.with_tokens_with_locations(plain_aggregates(tokens));
     let tree = parser.parse_expr().map_err(|error| syntax(&error, place))?;
     let rest = parser.peek_token();
     if rest.token != Token::EOF {
@@ -39,6 +42,18 @@ pub(super) fn formula(text: &str, place: &Place) -> Result<Expr, Diagnostic> {
         ));
     }
     Ok(tree)
+}
+
+/// `any(…)` and `all(…)` are our aggregates, not the right side of SQL's `x = any (…)`.
+fn plain_aggregates(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    for token in &mut tokens {
+        if let Token::Word(word) = &mut token.token
+            && matches!(word.keyword, Keyword::ANY | Keyword::ALL | Keyword::SOME)
+        {
+            word.keyword = Keyword::NoKeyword;
+        }
+    }
+    tokens
 }
 
 fn syntax(error: &ParserError, place: &Place) -> Diagnostic {

@@ -1,0 +1,209 @@
+//! Files → checked model.
+//!
+//! ```text
+//! files ─ yaml ─► sections ─ structure (levels, codes, registers) ─► names ─ rules (formulas) ─► screens, tests ─► Pack
+//! ```
+//! Every step goes on after an error, so that all errors of a pack are reported at once.
+
+mod cursor;
+mod rules;
+mod screens;
+mod structure;
+mod tests;
+mod tree;
+
+use sha2::{Digest, Sha256};
+
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::formula::Compiler;
+use crate::ir::Graph;
+use crate::model::{Pack, Place, Policy, Screens};
+use tree::{Data, Node, parse};
+use cursor::Report;
+
+/// A file of a pack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Path inside the pack, with `/`.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// Keys of the maps at the top of files.
+pub(crate) const SECTIONS: [&str; 12] = [
+    "policy", "articles", "divisions", "codes", "registers", "parameters", "variables", "programmes", "indicators",
+    "checks", "screens", "tests",
+];
+
+/// Entries of a section from all files: id, its place, definition.
+type Entries<'n> = Vec<(&'n str, &'n Place, &'n Node)>;
+
+/// Loads a pack from its files (`*.yaml` and the `*.csv` of code lists).
+///
+/// # Errors
+/// Everything that is wrong, in the order of files and lines.
+pub fn load(files: &[SourceFile]) -> Result<Pack, Vec<Diagnostic>> {
+    let mut files: Vec<&SourceFile> = files.iter().collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut report = Report::default();
+    let mut roots = Vec::new();
+    for file in files.iter().filter(|file| file.path.ends_with(".yaml") || file.path.ends_with(".yml")) {
+        match parse(&file.path, &file.text) {
+            Ok(Some(root)) => roots.push(root),
+            Ok(None) => {}
+            Err(diagnostic) => report.found.push(diagnostic),
+        }
+    }
+    let mut pack = empty(hash(&files));
+    fill(&mut pack, &roots, &files, &mut report);
+    if report.found.is_empty() {
+        return Ok(pack);
+    }
+    report.found.sort_by(|a, b| {
+        let key = |d: &Diagnostic| (d.place.file.clone(), d.place.line, d.place.column);
+        key(a).cmp(&key(b))
+    });
+    report.found.dedup();
+    Err(report.found)
+}
+
+fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Report) {
+    check_sections(roots, report);
+    let head = section(roots, "policy");
+    match head.first() {
+        Some(node) => structure::policy(pack, node, report),
+        None => {
+            let file = roots.first().map_or_else(Place::default, |root| root.place.clone());
+            report.say(&file, "the pack has no `policy:`", "add a file with `policy: {id: …, title: …, languages: […]}`");
+        }
+    }
+    if head.len() > 1 {
+        report.say(&head[1].place, "`policy:` stands twice", "keep one of them");
+    }
+    report.languages.clone_from(&pack.policy.languages);
+    structure::divisions(pack, &section(roots, "divisions"), report);
+    structure::articles(pack, &entries(roots, "articles", report), report);
+    structure::codes(pack, &entries(roots, "codes", report), files, report);
+    structure::registers(pack, &entries(roots, "registers", report), report);
+    let parameters = entries(roots, "parameters", report);
+    structure::parameters(pack, &parameters, report);
+    let variables = entries(roots, "variables", report);
+    let programmes = entries(roots, "programmes", report);
+    let indicators = entries(roots, "indicators", report);
+    let checks = entries(roots, "checks", report);
+    let declared = rules::declare(pack, &variables, &programmes, report);
+    let mut compiler = Compiler::new(pack);
+    structure::parameter_classes(&mut compiler, &parameters, report);
+    compiler.variables(declared);
+    let indicators = rules::indicators(&mut compiler, &indicators, report);
+    let checks = rules::checks(&mut compiler, &checks, report);
+    let screens = screens::screens(&mut compiler, &section(roots, "screens"), report);
+    report.found.extend(compiler.diagnostics());
+    pack.indicators = indicators;
+    pack.checks = checks;
+    pack.screens = screens::with_indicators(pack, screens, &section(roots, "screens"), report);
+    tests::tests(pack, &section(roots, "tests"), report);
+    structure::clauses_exist(pack, report);
+}
+
+fn empty(hash: String) -> Pack {
+    Pack {
+        policy: Policy {
+            id: String::new(),
+            title: crate::model::Text::new(),
+            version: String::new(),
+            languages: Vec::new(),
+            issued: None,
+            root: String::new(),
+            currency_code: String::new(),
+            currency_symbol: crate::model::Text::new(),
+        },
+        levels: Vec::new(),
+        articles: Vec::new(),
+        codes: Vec::new(),
+        registers: Vec::new(),
+        parameters: Vec::new(),
+        variables: Vec::new(),
+        programmes: Vec::new(),
+        indicators: Vec::new(),
+        checks: Vec::new(),
+        screens: Screens::default(),
+        tests: Vec::new(),
+        graph: Graph::default(),
+        hash,
+    }
+}
+
+/// SHA-256 over paths and texts, in path order.
+fn hash(files: &[&SourceFile]) -> String {
+    let mut hasher = Sha256::new();
+    for file in files {
+        for part in [&file.path, &file.text] {
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn check_sections(roots: &[Node], report: &mut Report) {
+    for root in roots {
+        let Data::Map(entries) = &root.data else {
+            let advice = format!("write sections such as `registers:`; they are {}", SECTIONS.join(", "));
+            report.say(&root.place, format!("a file of a pack is a map of sections, not {}", root.kind()), advice);
+            continue;
+        };
+        for (key, place, _) in entries.iter().filter(|(key, ..)| !SECTIONS.contains(&key.as_str())) {
+            let near = nearest(key, SECTIONS.iter().copied());
+            let advice = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the sections are {}", SECTIONS.join(", ")),
+            };
+            report.say(place, format!("there is no section `{key}`"), advice);
+        }
+    }
+}
+
+/// The nodes of a section, one for each file that has it.
+fn section<'n>(roots: &'n [Node], name: &str) -> Vec<&'n Node> {
+    let maps = roots.iter().filter_map(|root| match &root.data {
+        Data::Map(entries) => Some(entries),
+        _ => None,
+    });
+    maps.flatten().filter(|(key, _, node)| key == name && node.data != Data::Null).map(|(_, _, node)| node).collect()
+}
+
+/// The entries of a section from all files; ids that stand twice are reported with both places.
+fn entries<'n>(roots: &'n [Node], name: &str, report: &mut Report) -> Entries<'n> {
+    let mut all: Entries<'n> = Vec::new();
+    let mut first: std::collections::HashMap<&str, &Place> = std::collections::HashMap::new();
+    for node in section(roots, name) {
+        let Data::Map(entries) = &node.data else {
+            report.say(&node.place, format!("`{name}:` is {}, not a map", node.kind()), "write `id:` lines below it");
+            continue;
+        };
+        for (id, place, node) in entries {
+            let capitals = matches!(name, "checks" | "articles");
+            if name != "articles" && !cursor::is_id(id, capitals) {
+                report.say(place, format!("`{id}` is not an id"), "use small letters, digits and _, beginning with a letter");
+            }
+            match first.get(id.as_str()) {
+                Some(earlier) => {
+                    let mut diagnostic = Diagnostic::new(
+                        place,
+                        format!("`{id}` is defined twice in `{name}`"),
+                        "rename one of them, or delete it".to_owned(),
+                    );
+                    diagnostic.related = Some(((*earlier).clone(), "the first definition".to_owned()));
+                    report.found.push(diagnostic);
+                }
+                None => {
+                    first.insert(id, place);
+                    all.push((id, place, node));
+                }
+            }
+        }
+    }
+    all
+}

@@ -1,0 +1,80 @@
+//! Reading a policy pack from a folder.
+
+use std::path::{Path, PathBuf};
+
+use bangfu_policy::diagnostic::Diagnostic;
+use bangfu_policy::model::Pack;
+use bangfu_policy::{SourceFile, load};
+
+/// Why a pack cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// The folder or one of its files cannot be read.
+    #[error("cannot read {path}: {source}; check the path and the rights")]
+    File {
+        /// The path.
+        path: String,
+        /// Reason of the operating system.
+        source: std::io::Error,
+    },
+    /// The folder holds no pack.
+    #[error("{path} holds no .yaml files; give the folder of a policy pack, such as policies/inner-mongolia")]
+    Empty {
+        /// The path.
+        path: String,
+    },
+    /// The pack has errors; the files are there to show them.
+    #[error("the pack has {} errors", diagnostics.len())]
+    Wrong {
+        /// Everything that is wrong.
+        diagnostics: Vec<Diagnostic>,
+        /// The files.
+        files: Vec<SourceFile>,
+    },
+}
+
+/// All files of a pack: `*.yaml` and `*.csv`, except below `data/`.
+///
+/// # Errors
+/// The folder cannot be read or holds no pack.
+pub fn read_folder(folder: &Path) -> Result<Vec<SourceFile>, PackError> {
+    let mut files = Vec::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(path) = open.pop() {
+        for entry in failing(&path, std::fs::read_dir(&path))? {
+            let path = failing(&path, entry)?.path();
+            if path.is_dir() {
+                let name = path.strip_prefix(folder).unwrap_or(&path);
+                if name != Path::new("data") {
+                    open.push(path);
+                }
+            } else if is_source(&path) {
+                let text = failing(&path, std::fs::read(&path))?;
+                let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+                files.push(SourceFile { path: name, text: String::from_utf8_lossy(&text).into_owned() });
+            }
+        }
+    }
+    if !files.iter().any(|file| file.path.ends_with(".yaml")) {
+        return Err(PackError::Empty { path: folder.display().to_string() });
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+/// Reads and checks a pack.
+///
+/// # Errors
+/// It cannot be read, or has errors.
+pub fn read(folder: &Path) -> Result<Pack, PackError> {
+    let files = read_folder(folder)?;
+    load(&files).map_err(|diagnostics| PackError::Wrong { diagnostics, files })
+}
+
+fn is_source(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "yaml" || ending == "csv")
+}
+
+fn failing<T>(path: &Path, result: std::io::Result<T>) -> Result<T, PackError> {
+    result.map_err(|source| PackError::File { path: PathBuf::from(path).display().to_string(), source })
+}
