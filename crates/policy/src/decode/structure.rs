@@ -396,7 +396,7 @@ fn fields(pack: &Pack, cursor: &mut Cursor<'_>, registers: &[&str], report: &mut
         let mut bound = |key: &'static str, report: &mut Report| {
             let (text, place) = field.text(key, report)?;
             let ty = declared_type(ty).filter(|ty| !matches!(ty, Type::Boolean | Type::Code(_)));
-            let value = ty.and_then(|ty| parse_scalar(&text, ty, pack).ok());
+            let value = ty.and_then(|ty| parse_scalar(&text, ty, &pack.codes).ok());
             match value {
                 Some(Scalar::Integer(value)) => Some(value),
                 _ => {
@@ -513,7 +513,7 @@ pub(super) fn parameters(pack: &mut Pack, entries: &Entries<'_>, report: &mut Re
         });
         let mut bound = |key: &'static str, report: &mut Report| {
             let (text, place) = cursor.text(key, report)?;
-            match parse_scalar(&text, ty, pack) {
+            match parse_scalar(&text, ty, &pack.codes) {
                 Ok(Scalar::Integer(value)) => Some(value),
                 _ => {
                     report.say(place, format!("`{key}: {text}` does not fit the type"), "write a number of the parameter's unit");
@@ -585,7 +585,7 @@ fn row(
         }
         None => String::new(),
     };
-    let mut parsed = |text: &str, place: &Place| match parse_scalar(text, parameter.ty, pack) {
+    let mut parsed = |text: &str, place: &Place| match parse_scalar(text, parameter.ty, &pack.codes) {
         Ok(value) => value,
         Err(error) => {
             report.say(place, error.to_string(), "write a value of the parameter's type");
@@ -614,7 +614,7 @@ fn row(
                 match codes.values.iter().position(|known| known.code == *code) {
                     Some(position) => {
                         let text = node.scalar_text().unwrap_or_default();
-                        let value = match parse_scalar(&text, parameter.ty, pack) {
+                        let value = match parse_scalar(&text, parameter.ty, &pack.codes) {
                             Ok(value) => value,
                             Err(error) => {
                                 report.say(&node.place, error.to_string(), "write a value of the parameter's type");

@@ -57,7 +57,7 @@ fn case(pack: &Pack, node: &Node, report: &mut Report) -> Option<TestCase> {
         let text = node.scalar_text().unwrap_or_default();
         let value = match ty {
             _ if text == "unknown" => Some(Scalar::Missing),
-            Some(ty) => match parse_scalar(&text, ty, pack) {
+            Some(ty) => match parse_scalar(&text, ty, &pack.codes) {
                 Ok(value) => Some(value),
                 Err(error) => {
                     report.say(&node.place, error.to_string(), "write a value of the variable's type, or unknown");
@@ -90,7 +90,7 @@ fn overrides(pack: &Pack, cursor: &mut Cursor<'_>, report: &mut Report) -> Vec<(
             continue;
         };
         let text = node.scalar_text().unwrap_or_default();
-        match parse_scalar(&text, pack.parameters[parameter.index()].ty, pack) {
+        match parse_scalar(&text, pack.parameters[parameter.index()].ty, &pack.codes) {
             Ok(value) => set.push((parameter, value)),
             Err(error) => report.say(&node.place, error.to_string(), "write a value of the parameter's type"),
         }
@@ -180,7 +180,7 @@ fn value(pack: &Pack, register: RegisterId, key: &str, node: &Node, report: &mut
     let Some(text) = node.scalar_text() else { return Some(None) };
     let ty = fields[index].ty;
     // Identity numbers and the like are texts to formulas; cases need not carry valid ones.
-    let parsed = if declared_type(ty).is_some() { parse(&text, ty, pack) } else { Ok(Value::Text(text)) };
+    let parsed = if declared_type(ty).is_some() { parse(&text, ty, pack, "en") } else { Ok(Value::Text(text)) };
     match parsed {
         Ok(value) => Some(Some((FieldRef { register, field: index as u16 }, value))),
         Err(error) => {
