@@ -1,0 +1,15 @@
+//! What pages show: plain structs for templates, made from a pack, the store and the results of the last run.
+//!
+//! **Architecture invariant:** nothing here knows HTTP, HTML or the words of buttons; texts come from the pack, figures
+//! leave as people of the language read them.
+
+pub mod charts;
+pub mod figures;
+pub mod file;
+pub mod map;
+pub mod overview;
+pub mod places;
+pub mod policy;
+pub mod reference;
+pub mod results;
+pub mod rule;

@@ -1,0 +1,102 @@
+//! What happens to every answer: error pages, settings cookies, security headers.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use crate::site::own::own;
+use tower_http::compression::CompressionLayer;
+
+use super::Shared;
+use super::error::PageError;
+use super::visit::{SETTINGS, Visit};
+
+/// No script and no style but our own files; nothing from elsewhere.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Layers around the routes.
+pub fn wrap(router: Router<Shared>, site: Shared) -> Router {
+    router
+        .fallback(missing)
+        .layer(middleware::from_fn_with_state(site.clone(), finish))
+        .layer(CompressionLayer::new())
+        .with_state(site)
+}
+
+async fn missing(request: Request) -> PageError {
+    PageError::not_found("page", request.uri().path())
+}
+
+impl IntoResponse for PageError {
+    /// Bare: the page around it is made in [`finish`], which knows the visitor's language.
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}
+
+async fn finish(State(site): State<Shared>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let visit = Visit::read(&site, &parts.uri, &parts.headers);
+    let asked: Vec<(&str, String)> = settings_asked(parts.uri.query().unwrap_or_default());
+    let page = !parts.uri.path().starts_with("/assets/");
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    if let Some(error) = response.extensions_mut().remove::<Arc<PageError>>() {
+        response = error_page(&site, &visit, &error);
+    } else if response.status() == StatusCode::METHOD_NOT_ALLOWED || response.status() == StatusCode::BAD_REQUEST {
+        response = error_page(&site, &visit, &PageError::BadRequest(response.status().to_string()));
+    }
+    let headers = response.headers_mut();
+    for (name, value) in asked {
+        let cookie = format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly");
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            headers.append(header::SET_COOKIE, cookie);
+        }
+    }
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    if page {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.append(header::VARY, HeaderValue::from_static("Cookie, HX-Request"));
+    }
+    response
+}
+
+fn settings_asked(query: &str) -> Vec<(&'static str, String)> {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .filter_map(|(key, value)| {
+            let (name, values) = SETTINGS.iter().find(|(name, _)| *name == key)?;
+            values.contains(&value).then(|| (*name, value.to_owned()))
+        })
+        .collect()
+}
+
+fn error_page(site: &Shared, visit: &Visit, error: &PageError) -> Response {
+    let status = error.status();
+    if status.is_server_error() {
+        tracing::error!(error = %error, path = visit.path, "page failed");
+    }
+    let (kind, detail) = match error {
+        PageError::NotFound { what, name } => {
+            let what = site.text(visit, &format!("kind-{what}"));
+            ("missing", format!("{what} {name}"))
+        }
+        PageError::BadRequest(message) => ("bad", message.clone()),
+        _ => ("failed", String::new()),
+    };
+    let own = own! { kind, detail, status => status.as_u16() };
+    let mut response = site.render(visit, "", "error.html", own).unwrap_or_else(|failure| {
+        tracing::error!(error = %failure, "the error page failed");
+        "Bangfu: error".into_response()
+    });
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,44 @@
+//! Errors at the edge: what went wrong becomes a page that says what to do.
+//!
+//! Three tiers: the address names nothing (404), the request cannot be understood (400), the registry failed (500,
+//! the cause goes to the log, not to the page).
+
+use axum::http::StatusCode;
+
+/// What a page can fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// The address names nothing.
+    #[error("there is no {what} `{name}`")]
+    NotFound {
+        /// Key of the kind of thing in the locale files, after `kind-`.
+        what: &'static str,
+        /// What was asked for.
+        name: String,
+    },
+    /// The request cannot be understood.
+    #[error("the request cannot be understood: {0}")]
+    BadRequest(String),
+    /// A template failed: a bug.
+    #[error(transparent)]
+    Template(#[from] minijinja::Error),
+    /// Anything else that is not the visitor's doing.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl PageError {
+    /// Nothing of this kind has that name.
+    pub fn not_found(what: &'static str, name: impl Into<String>) -> Self {
+        Self::NotFound { what, name: name.into() }
+    }
+
+    /// Status of the answer.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound { .. } => StatusCode::NOT_FOUND,
+            Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Template(_) | Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}

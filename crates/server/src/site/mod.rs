@@ -1,0 +1,161 @@
+//! The site: pages over a pack, its registry and the results of the last run.
+//!
+//! Read-only, and for the loopback address only as long as there is no log-in. Pages are made here from the view
+//! models of `bangfu_registry::views`; no rule and no name of a policy stands in this crate.
+
+pub mod assets;
+pub mod edge;
+pub mod error;
+pub mod pages;
+pub mod own;
+pub mod routes;
+pub mod templates;
+pub mod texts;
+pub mod visit;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::{Html, IntoResponse, Response};
+use bangfu_policy::model::Pack;
+use bangfu_registry::views::figures::{self, Language};
+use bangfu_registry::views::map::Boundary;
+use bangfu_registry::views::places::Places;
+use bangfu_registry::views::results::Results;
+use minijinja::{Environment, Value, context};
+use tokio::net::TcpListener;
+
+use error::PageError;
+use visit::Visit;
+
+/// What a site is made of.
+pub struct Site {
+    /// The policy.
+    pub pack: Arc<Pack>,
+    /// All divisions.
+    pub places: Places,
+    /// Boundaries for the map; none: the overview has tables only.
+    pub boundaries: Vec<Boundary>,
+    /// Results of the last run, if there was one.
+    pub results: Option<Arc<Results>>,
+    /// Today: parameters are shown for this day as long as there is no run.
+    pub today: i32,
+}
+
+/// A site with everything that its pages share, in memory.
+pub struct Shared(Arc<Inner>);
+
+/// See [`Shared`].
+pub struct Inner {
+    site: Site,
+    /// Words.
+    pub texts: Arc<texts::Texts>,
+    /// Style and scripts.
+    pub assets: Arc<assets::Assets>,
+    templates: Environment<'static>,
+}
+
+impl Clone for Shared {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl std::ops::Deref for Shared {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl std::ops::Deref for Inner {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
+}
+
+/// A site that cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum SiteError {
+    /// A locale file.
+    #[error(transparent)]
+    Locale(#[from] texts::LocaleError),
+    /// A template.
+    #[error("a template of the site cannot be read: {0:#}")]
+    Template(#[from] minijinja::Error),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; choose another address with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Serving failed.
+    #[error("the server stopped: {0}")]
+    Serve(#[source] std::io::Error),
+}
+
+impl Inner {
+    /// A page: the layout's values and the page's own.
+    pub fn render(self: &Arc<Self>, visit: &Visit, place: &str, name: &str, own: Value) -> Result<Response, PageError> {
+        let shared = Shared(Arc::clone(self));
+        let template = self.templates.get_template(name)?;
+        let base = visit.base(&shared, place);
+        Ok(Html(template.render(context! { ..own, ..base })?).into_response())
+    }
+
+    /// The last run in one line, for the foot of every page.
+    pub fn run_line(&self, language: Language) -> Option<String> {
+        let day = figures::day(self.results.as_ref()?.as_of.into(), language);
+        Some(self.texts.get(language, "foot-run", &[("day", day)]))
+    }
+
+    /// The day that pages speak of: that of the last run.
+    pub fn as_of(&self) -> i32 {
+        self.results.as_ref().map_or(self.today, |results| results.as_of)
+    }
+}
+
+impl Shared {
+    /// Parses texts and templates around a site.
+    pub fn new(site: Site) -> Result<Self, SiteError> {
+        let texts = Arc::new(texts::Texts::load()?);
+        let assets = Arc::new(assets::Assets::load());
+        let templates = templates::environment(Arc::clone(&texts), Arc::clone(&assets))?;
+        Ok(Self(Arc::new(Inner { site, texts, assets, templates })))
+    }
+
+    /// See [`Inner::render`].
+    pub fn render(&self, visit: &Visit, place: &str, name: &str, own: Value) -> Result<Response, PageError> {
+        self.0.render(visit, place, name, own)
+    }
+
+    /// A text of the site.
+    pub fn text(&self, visit: &Visit, key: &str) -> String {
+        self.texts.get(visit.language, key, &[])
+    }
+}
+
+/// All pages of a site.
+pub fn router(site: Site) -> Result<Router, SiteError> {
+    Ok(edge::wrap(routes::router(), Shared::new(site)?))
+}
+
+/// Serves until the process is told to stop.
+pub async fn serve(listen: SocketAddr, site: Site) -> Result<(), SiteError> {
+    let router = router(site)?;
+    let listener =
+        TcpListener::bind(listen).await.map_err(|source| SiteError::Listen { address: listen, source })?;
+    axum::serve(listener, router)
+        .with_graceful_shutdown(async {
+            // Without a signal handler the site runs until it is killed, which it survives.
+            let _ = tokio::signal::ctrl_c().await;
+        })
+        .await
+        .map_err(SiteError::Serve)
+}

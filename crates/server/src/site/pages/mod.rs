@@ -1,0 +1,18 @@
+//! The pages: each handler fetches, calls a view model and names a template.
+
+pub mod policy;
+
+use axum::Json;
+use axum::extract::State;
+
+use super::Shared;
+
+/// Whether the site can answer: its pack and the number of divisions.
+pub async fn health(State(site): State<Shared>) -> Json<serde_json::Value> {
+    Json(serde_json::json!({
+        "status": "ok",
+        "policy": site.pack.policy.id,
+        "policy_hash": site.pack.hash,
+        "divisions": site.places.len(),
+    }))
+}

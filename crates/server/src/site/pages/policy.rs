@@ -1,0 +1,188 @@
+//! Policy: articles, clauses and what implements them; parameters, rules, indicators, checks, registers, codes.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use bangfu_policy::model::{IndicatorId, text_in};
+use bangfu_registry::views::policy::Item;
+use bangfu_registry::views::results::{Count, Results};
+use bangfu_registry::views::rule::RuleView;
+use bangfu_registry::views::{figures, policy, reference, rule};
+use crate::site::own::own;
+
+use crate::site::Shared;
+use crate::site::error::PageError;
+use crate::site::visit::Visit;
+
+type Page = Result<Response, PageError>;
+
+/// The articles with how much of each is implemented.
+pub async fn contents(State(site): State<Shared>, visit: Visit) -> Page {
+    let articles = policy::contents(&site.pack, visit.language);
+    let clauses: usize = articles.iter().map(|article| article.clauses).sum();
+    let implemented: usize = articles.iter().map(|article| article.implemented).sum();
+    site.render(&visit, "policy", "policy/contents.html", own! { articles, clauses, implemented })
+}
+
+/// An article: its text, its clauses and the figures of the division in view.
+pub async fn article(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+    let article =
+        policy::article(&site.pack, &id, visit.language).ok_or_else(|| PageError::not_found("article", id))?;
+    let mut figures = BTreeMap::new();
+    if let Some(results) = &site.results {
+        for item in article.clauses.iter().flat_map(|clause| &clause.items) {
+            if let Some(text) = live_figure(&site, results, &visit, item) {
+                figures.insert(format!("{}/{}", item.kind, item.id), text);
+            }
+        }
+    }
+    site.render(&visit, "policy", "policy/article.html", own! { article, figures, here => visit.path })
+}
+
+/// The figure of an item in the division in view: an indicator's value, how many a rule says yes to.
+fn live_figure(site: &Shared, results: &Results, visit: &Visit, item: &Item) -> Option<String> {
+    match item.kind {
+        "indicator" => {
+            let indicator = site.pack.indicators.get(item.index)?;
+            let value = results.figure(&visit.division, IndicatorId(item.index as u16))?.value?;
+            Some(figures::indicator(value, indicator.unit, visit.language))
+        }
+        "variable" | "programme" => {
+            let id = site.pack.variable(&item.id)?;
+            let count = results.count(&site.pack, id, &visit.division)?;
+            Results::is_boolean(&site.pack, id).then(|| figures::grouped(count.yes as i64))
+        }
+        _ => None,
+    }
+}
+
+/// The article that holds a clause, at the clause.
+pub async fn clause(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+    let Some(article) = policy::article_of(&site.pack, &id) else {
+        return Err(PageError::not_found("clause", id));
+    };
+    let question = if visit.division == site.places.root() { String::new() } else { format!("?division={}", visit.division) };
+    Ok(Redirect::to(&format!("/policy/article/{article}{question}#{id}")).into_response())
+}
+
+/// All parameters.
+pub async fn parameters(State(site): State<Shared>, visit: Visit) -> Page {
+    let day = site.as_of();
+    let parameters: Vec<_> = (0..site.pack.parameters.len())
+        .filter_map(|index| policy::parameter(&site.pack, index, day, visit.language))
+        .collect();
+    site.render(&visit, "policy", "policy/parameters.html", own! { parameters, day => figures::day(day.into(), visit.language) })
+}
+
+/// A parameter with its dated values.
+pub async fn parameter(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+    let parameter = site
+        .pack
+        .parameter(&id)
+        .and_then(|found| policy::parameter(&site.pack, found.index(), site.as_of(), visit.language))
+        .ok_or_else(|| PageError::not_found("parameter", id.as_str()))?;
+    let used_by = rule::users_of_parameter(&site.pack, &id, visit.language);
+    site.render(&visit, "policy", "policy/parameter.html", own! { parameter, used_by })
+}
+
+/// All rules.
+pub async fn rules(State(site): State<Shared>, visit: Visit) -> Page {
+    let rules = rule::rules(&site.pack, visit.language);
+    let counts: BTreeMap<&str, _> = rules
+        .iter()
+        .filter(|line| line.ty == "boolean")
+        .filter_map(|line| {
+            let count = site.results.as_ref()?.count(&site.pack, line.variable, &visit.division)?;
+            let text = |n: u64| figures::grouped(n as i64);
+            let row = [("yes", text(count.yes)), ("no", text(count.no)), ("unknown", text(count.unknown))];
+            let row: BTreeMap<_, _> = row.into_iter().collect();
+            Some((line.id.as_str(), row))
+        })
+        .collect();
+    site.render(&visit, "policy", "policy/rules.html", own! { rules, counts, here => visit.path })
+}
+
+/// A rule.
+pub async fn rule(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+    let rule = rule::rule(&site.pack, &id, visit.language).ok_or_else(|| PageError::not_found("rule", id))?;
+    let count = site
+        .results
+        .as_ref()
+        .and_then(|results| results.count(&site.pack, rule.line.variable, &visit.division))
+        .map(|count| rule_results(&site, &visit, &rule, &count));
+    site.render(&visit, "policy", "policy/rule.html", own! { rule, count, here => visit.path })
+}
+
+/// Rows of words, figure and address of the work list.
+fn rule_results(site: &Shared, visit: &Visit, rule: &RuleView, count: &Count) -> Vec<(String, String, String)> {
+    let number = |n: u64| figures::grouped(n as i64);
+    let known = site.text(visit, "known-values");
+    let unknown = site.text(visit, "answer-unknown");
+    if rule.line.ty == "boolean" {
+        let address = |answer: &str| {
+            let id = &rule.line.id;
+            format!("/determinations/list?variable={id}&answer={answer}&division={}", visit.division)
+        };
+        return [("yes", count.yes), ("no", count.no), ("unknown", count.unknown)]
+            .into_iter()
+            .map(|(answer, n)| (site.text(visit, &format!("answer-{answer}")), number(n), address(answer)))
+            .collect();
+    }
+    let mut rows = vec![(known, number(count.yes), String::new()), (unknown, number(count.unknown), String::new())];
+    if rule.line.ty == "money" {
+        // Sums are in the scale of the variable; a sum of fen beyond 64 bits is not money of this world.
+        let scale = rule.scale;
+        let sum = figures::fixed(i64::try_from(count.sum).unwrap_or(i64::MAX), scale);
+        rows.push((site.text(visit, "sum"), sum, String::new()));
+    }
+    rows
+}
+
+/// All indicators with the figures of the division in view.
+pub async fn indicators(State(site): State<Shared>, visit: Visit) -> Page {
+    let indicators: Vec<_> = (0..site.pack.indicators.len())
+        .filter_map(|index| {
+            let view = reference::indicator(&site.pack, index, visit.language)?;
+            let unit = site.pack.indicators.get(index)?.unit;
+            let figure =
+                site.results.as_ref().and_then(|results| results.figure(&visit.division, IndicatorId(index as u16)));
+            let value = figure
+                .and_then(|figure| figure.value)
+                .map_or_else(|| "—".to_owned(), |value| figures::indicator_exact(value, unit, visit.language));
+            let unknown = figure.map(|figure| figures::grouped(figure.unknown)).unwrap_or_default();
+            Some(serde_json::json!({ "view": view, "value": value, "unknown": unknown }))
+        })
+        .collect();
+    site.render(&visit, "policy", "policy/indicators.html", own! { indicators, here => visit.path })
+}
+
+/// All checks.
+pub async fn checks(State(site): State<Shared>, visit: Visit) -> Page {
+    let checks = reference::checks(&site.pack, visit.language);
+    site.render(&visit, "policy", "policy/checks.html", own! { checks })
+}
+
+/// What a register holds.
+pub async fn register(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+    let register = site
+        .pack
+        .register(&id)
+        .and_then(|found| reference::register(&site.pack, found, visit.language))
+        .ok_or_else(|| PageError::not_found("register", id))?;
+    site.render(&visit, "policy", "policy/register.html", own! { register })
+}
+
+/// A code list.
+pub async fn codes(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+    let list = site
+        .pack
+        .codes
+        .iter()
+        .find(|list| list.id == id)
+        .ok_or_else(|| PageError::not_found("codes", id.as_str()))?;
+    let title = text_in(&list.title, visit.language.id());
+    let values = reference::codes(list, visit.language);
+    let own = own! { id, title, source => list.source, clauses => list.clauses, values };
+    site.render(&visit, "policy", "policy/codes.html", own)
+}

@@ -1,0 +1,30 @@
+//! All addresses of the site in one table, which the tests walk too.
+
+use axum::Router;
+use axum::routing::{MethodRouter, get};
+
+use super::{Shared, assets, pages};
+
+/// Every address with what answers it.
+pub fn table() -> Vec<(&'static str, MethodRouter<Shared>)> {
+    vec![
+        ("/policy", get(pages::policy::contents)),
+        ("/policy/article/{id}", get(pages::policy::article)),
+        ("/policy/clause/{id}", get(pages::policy::clause)),
+        ("/policy/parameters", get(pages::policy::parameters)),
+        ("/policy/parameter/{id}", get(pages::policy::parameter)),
+        ("/policy/rules", get(pages::policy::rules)),
+        ("/policy/rule/{id}", get(pages::policy::rule)),
+        ("/policy/indicators", get(pages::policy::indicators)),
+        ("/policy/checks", get(pages::policy::checks)),
+        ("/policy/register/{id}", get(pages::policy::register)),
+        ("/policy/codes/{id}", get(pages::policy::codes)),
+        ("/healthz", get(pages::health)),
+        ("/assets/{hash}/{name}", get(assets::serve)),
+    ]
+}
+
+/// The table as a router.
+pub fn router() -> Router<Shared> {
+    table().into_iter().fold(Router::new(), |router, (path, method)| router.route(path, method))
+}

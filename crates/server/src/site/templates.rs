@@ -1,0 +1,91 @@
+//! Templates of the site: all parsed at start, undefined names are errors.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bangfu_registry::views::figures::Language;
+use minijinja::value::{Kwargs, Rest};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
+use rust_embed::RustEmbed;
+
+use super::assets::Assets;
+use super::texts::Texts;
+
+#[derive(RustEmbed)]
+#[folder = "templates"]
+struct Files;
+
+/// Parses every template and gives them the functions `t` (a text of the site), `asset` and `link`.
+pub fn environment(texts: Arc<Texts>, assets: Arc<Assets>) -> Result<Environment<'static>, Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_function("t", move |state: &State, key: &str, arguments: Kwargs| {
+        let mut list = Vec::new();
+        for name in arguments.args() {
+            let value: Value = arguments.get(name)?;
+            list.push((name, value.to_string()));
+        }
+        Ok::<String, Error>(texts.get(language(state), key, &list))
+    });
+    environment.add_function("asset", move |name: &str| assets.address(name).unwrap_or_default());
+    environment.add_function("link", link);
+    environment.add_filter("url", |text: &str| encode(text));
+    for name in Files::iter() {
+        let file = Files::get(&name)
+            .ok_or_else(|| Error::new(ErrorKind::TemplateNotFound, format!("template {name} is not embedded")))?;
+        let source = String::from_utf8(file.data.into_owned())
+            .map_err(|e| Error::new(ErrorKind::SyntaxError, format!("template {name} is not UTF-8: {e}")))?;
+        environment.add_template_owned(name.into_owned(), source)?;
+    }
+    Ok(environment)
+}
+
+fn language(state: &State) -> Language {
+    match state.lookup("lang").as_ref().and_then(Value::as_str) {
+        Some("en") => Language::English,
+        _ => Language::Chinese,
+    }
+}
+
+/// `link(path, a=1, b=none)` → `path?a=1`, always with the division of the page unless it is given.
+fn link(state: &State, path: &str, rest: Rest<Value>, arguments: Kwargs) -> Result<String, Error> {
+    let mut query: BTreeMap<String, String> = BTreeMap::new();
+    let division = state.lookup("division_param").and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+    if !division.is_empty() {
+        query.insert("division".to_owned(), division);
+    }
+    // A map given as second argument is the current query, which the named arguments then change.
+    for map in rest.iter() {
+        for key in map.try_iter()? {
+            let value = map.get_item(&key)?;
+            query.insert(key.to_string(), value.to_string());
+        }
+    }
+    for name in arguments.args() {
+        let value: Value = arguments.get(name)?;
+        if value.is_none() || value.is_undefined() {
+            query.remove(name);
+        } else {
+            query.insert(name.to_owned(), value.to_string());
+        }
+    }
+    query.retain(|_, value| !value.is_empty());
+    if query.is_empty() {
+        return Ok(path.to_owned());
+    }
+    let pairs: Vec<String> = query.iter().map(|(k, v)| format!("{}={}", encode(k), encode(v))).collect();
+    Ok(format!("{path}?{}", pairs.join("&")))
+}
+
+/// Percent-encoding of everything that is not unreserved.
+pub fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}

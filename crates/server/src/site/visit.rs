@@ -1,0 +1,161 @@
+//! Who asks for what: language, division, display settings and query of a request.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Uri, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use bangfu_registry::views::figures::Language;
+use minijinja::Value;
+
+use super::own::own;
+
+use super::Shared;
+use super::error::PageError;
+use super::templates::encode;
+
+/// A request as pages see it.
+#[derive(Clone, Debug)]
+pub struct Visit {
+    /// Language of the answer.
+    pub language: Language,
+    /// Division in view.
+    pub division: String,
+    /// Path without query.
+    pub path: String,
+    /// Query without language.
+    pub query: BTreeMap<String, String>,
+    /// `normal`, `large` or `larger`.
+    pub size: String,
+    /// `normal` or `high`.
+    pub contrast: String,
+    /// Whether htmx asked for a part of the page.
+    pub partial: bool,
+}
+
+/// Names of cookies, which are also the names in the query.
+pub const SETTINGS: [(&str, &[&str]); 3] =
+    [("lang", &["zh", "en"]), ("size", &["normal", "large", "larger"]), ("contrast", &["normal", "high"])];
+
+impl Visit {
+    /// Reads a request that may be wrong: what cannot be understood becomes the default.
+    pub fn read(site: &Shared, uri: &Uri, headers: &HeaderMap) -> Self {
+        let mut query: BTreeMap<String, String> =
+            Query::<Vec<(String, String)>>::try_from_uri(uri).map(|q| q.0.into_iter().collect()).unwrap_or_default();
+        let mut setting = |name: &str| {
+            let asked = query.remove(name);
+            let known = SETTINGS.iter().find(|(n, _)| *n == name).map_or(&[][..], |(_, values)| *values);
+            let kept = cookie(headers, name);
+            known
+                .iter()
+                .find(|v| asked.as_deref() == Some(**v))
+                .or_else(|| known.iter().find(|v| kept.as_deref() == Some(**v)))
+                .or(known.first())
+                .map_or_else(String::new, |v| (*v).to_owned())
+        };
+        let language = if setting("lang") == "en" { Language::English } else { Language::Chinese };
+        let size = setting("size");
+        let contrast = setting("contrast");
+        let division = query.remove("division").filter(|code| site.places.contains(code));
+        Self {
+            language,
+            division: division.unwrap_or_else(|| site.places.root().to_owned()),
+            path: uri.path().to_owned(),
+            query,
+            size,
+            contrast,
+            partial: headers.contains_key("hx-request"),
+        }
+    }
+
+    /// A value of the query, if it is not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.query.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The same request for another division.
+    pub fn with_division(mut self, division: &str) -> Self {
+        division.clone_into(&mut self.division);
+        self
+    }
+
+    /// What the layout of every page needs; `place` is the navigation entry that is marked.
+    pub fn base(&self, site: &Shared, place: &str) -> Value {
+        let root = site.places.root();
+        let title = bangfu_policy::model::text_in(&site.pack.policy.title, self.language.id());
+        own! {
+            lang => self.language.id(),
+            html_lang => if self.language == Language::Chinese { "zh-CN" } else { "en" },
+            other_lang => if self.language == Language::Chinese { "en" } else { "zh" },
+            path => self.path,
+            query => self.query,
+            nav => place,
+            size => self.size,
+            contrast => self.contrast,
+            policy_title => title,
+            policy_version => site.pack.policy.version,
+            policy_hash => site.pack.hash.get(..12).unwrap_or_default(),
+            division => site.places.place(&self.division, self.language),
+            division_param => if self.division == root { "" } else { self.division.as_str() },
+            trail => site.places.trail(&self.division, self.language),
+            selects => site.places.selects(&site.pack, &self.division, self.language),
+            run => site.run_line(self.language),
+        }
+    }
+}
+
+impl FromRequestParts<Shared> for Visit {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Shared) -> Result<Self, Response> {
+        let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+            .map_err(|error| PageError::BadRequest(error.to_string()).into_response())?;
+        let find = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        if let Some(from) = find("from") {
+            return Err(picked(site, parts.uri.path(), &from, &pairs));
+        }
+        if let Some(code) = find("division").filter(|code| !code.is_empty() && !site.places.contains(code)) {
+            return Err(PageError::not_found("division", code).into_response());
+        }
+        Ok(Self::read(site, &parts.uri, &parts.headers))
+    }
+}
+
+/// The picker's form was sent: to the same page for the division that it means.
+fn picked(site: &Shared, path: &str, from: &str, pairs: &[(String, String)]) -> Response {
+    let chosen: Vec<String> = site
+        .pack
+        .levels
+        .iter()
+        .filter_map(|level| {
+            let field = format!("at_{}", level.id);
+            pairs.iter().find(|(key, _)| *key == field).map(|(_, value)| value.clone())
+        })
+        .collect();
+    let code = site.places.picked(from, &chosen);
+    let mut query: Vec<String> = pairs
+        .iter()
+        .filter(|(key, value)| !key.starts_with("at_") && key != "from" && key != "division" && !value.is_empty())
+        .map(|(key, value)| format!("{}={}", encode(key), encode(value)))
+        .collect();
+    if code != site.places.root() {
+        query.push(format!("division={code}"));
+    }
+    // The file of a division has its code in the path: another division means another file.
+    let path = if path.starts_with("/division/") { format!("/division/{code}") } else { path.to_owned() };
+    let question = if query.is_empty() { "" } else { "?" };
+    Redirect::to(&format!("{path}{question}{}", query.join("&"))).into_response()
+}
+
+/// Value of a cookie.
+pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value.to_owned())
+}
