@@ -4,3 +4,6 @@
 //! graph of a pack over them in vectors, and explains single results with a scalar interpreter over the same graph.
 
 pub mod frame;
+pub mod interpret;
+pub mod needs;
+pub mod snapshot;
