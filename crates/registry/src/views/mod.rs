@@ -6,6 +6,7 @@
 pub mod charts;
 pub mod figures;
 pub mod file;
+pub mod listing;
 pub mod map;
 pub mod overview;
 pub mod places;

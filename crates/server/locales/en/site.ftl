@@ -237,3 +237,5 @@ what-if-empty = Move a slider or type a value, then press Compute.
 change-enter = newly qualifies
 change-leave = no longer
 change-unknown = cannot be told any more
+division-code = Division code
+export-cut = Only the first { $n } of { $total } records: narrow the filter and export again

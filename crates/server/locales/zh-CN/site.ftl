@@ -237,3 +237,5 @@ what-if-empty = 移动滑块或填写数值，然后点“推演”。
 change-enter = 新符合
 change-leave = 不再符合
 change-unknown = 变为无法判断
+division-code = 区划代码
+export-cut = 只导出前 { $n } 条，共 { $total } 条：请加筛选条件后再导出

@@ -6,6 +6,7 @@
 pub mod assets;
 pub mod edge;
 pub mod error;
+pub mod facts;
 pub mod pages;
 pub mod own;
 pub mod routes;
@@ -33,6 +34,8 @@ use visit::Visit;
 pub struct Site {
     /// The policy.
     pub pack: Arc<Pack>,
+    /// Records.
+    pub facts: facts::Facts,
     /// All divisions.
     pub places: Places,
     /// Boundaries for the map; none: the overview has tables only.

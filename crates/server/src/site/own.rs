@@ -21,7 +21,7 @@ fn convert(json: serde_json::Value) -> Value {
         },
         Json::String(s) => Value::from(s),
         Json::Array(list) => list.into_iter().map(convert).collect::<Vec<Value>>().into(),
-        Json::Object(map) => map.into_iter().map(|(key, value)| (Value::from(key), convert(value))).collect(),
+        Json::Object(map) => Value::from_pairs(map.into_iter().map(|(key, value)| (key, convert(value)))),
     }
 }
 
@@ -30,9 +30,7 @@ macro_rules! own {
     (@ $name:ident) => { $crate::site::own::value(&$name) };
     (@ $name:ident $value:expr) => { $crate::site::own::value(&$value) };
     ($($name:ident $(=> $value:expr)?),* $(,)?) => {
-        [$((minijinja::Value::from(stringify!($name)), own!(@ $name $($value)?))),*]
-            .into_iter()
-            .collect::<minijinja::Value>()
+        minijinja::Value::from_pairs([$((stringify!($name), own!(@ $name $($value)?))),*])
     };
 }
 pub(crate) use own;

@@ -8,6 +8,7 @@ use super::{Shared, assets, pages};
 /// Every address with what answers it.
 pub fn table() -> Vec<(&'static str, MethodRouter<Shared>)> {
     vec![
+        ("/", get(pages::overview::overview)),
         ("/policy", get(pages::policy::contents)),
         ("/policy/article/{id}", get(pages::policy::article)),
         ("/policy/clause/{id}", get(pages::policy::clause)),
@@ -19,6 +20,12 @@ pub fn table() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/policy/checks", get(pages::policy::checks)),
         ("/policy/register/{id}", get(pages::policy::register)),
         ("/policy/codes/{id}", get(pages::policy::codes)),
+        ("/registry", get(pages::registry::index)),
+        ("/registry/{id}", get(pages::registry::list)),
+        ("/registry/{id}/{record}", get(pages::registry::record)),
+        ("/division/{code}", get(pages::registry::division)),
+        ("/determinations", get(pages::determinations::index)),
+        ("/determinations/list", get(pages::determinations::list)),
         ("/healthz", get(pages::health)),
         ("/assets/{hash}/{name}", get(assets::serve)),
     ]

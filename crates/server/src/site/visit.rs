@@ -89,6 +89,8 @@ impl Visit {
             html_lang => if self.language == Language::Chinese { "zh-CN" } else { "en" },
             other_lang => if self.language == Language::Chinese { "en" } else { "zh" },
             path => self.path,
+            // The path that the picker keeps; pages that do not depend on the division leave it empty.
+            here => "",
             query => self.query,
             nav => place,
             size => self.size,

@@ -1,6 +1,10 @@
 //! The pages: each handler fetches, calls a view model and names a template.
 
+pub mod determinations;
+pub mod overview;
 pub mod policy;
+pub mod reasons;
+pub mod registry;
 
 use axum::Json;
 use axum::extract::State;

@@ -1,0 +1,310 @@
+//! Registry: any register of the pack as a list, any record as a file, any list as a file to take away.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use bangfu_policy::model::{Entity, Pack, RegisterId, RegisterKind, text_in};
+use bangfu_registry::views::file::{self, Fact, Material};
+use bangfu_registry::views::{figures, listing, overview, reference};
+
+use super::reasons;
+use crate::site::Shared;
+use crate::site::facts;
+use crate::site::error::PageError;
+use crate::site::own::own;
+use crate::site::visit::Visit;
+
+type Page = Result<Response, PageError>;
+
+/// Records of an export at most: what a spreadsheet opens without trouble.
+pub const LARGEST_EXPORT: u64 = 50_000;
+
+/// The register whose records lie in the lowest divisions: the one that most pages lead to.
+pub fn main_register(pack: &Pack) -> Option<RegisterId> {
+    let lowest = pack.levels.len().checked_sub(1)?;
+    let lies_there = |parent: Entity| matches!(parent, Entity::Level(level) if level.index() == lowest);
+    pack.registers
+        .iter()
+        .position(|register| register.kind == RegisterKind::Entity && lies_there(register.parent))
+        .map(|n| RegisterId(n as u16))
+}
+
+/// All registers with the number of their records in the division.
+pub async fn index(State(site): State<Shared>, visit: Visit) -> Page {
+    let mut registers = Vec::new();
+    for n in 0..site.pack.registers.len() {
+        let id = RegisterId(n as u16);
+        let Some(view) = reference::register(&site.pack, id, visit.language) else { continue };
+        let count = site.facts.count(id, &visit.division).await?;
+        registers.push(serde_json::json!({
+            "id": view.id, "title": view.title, "kind": view.kind, "parent": view.parent,
+            "fields": view.fields.len(), "count": figures::grouped(count as i64),
+        }));
+    }
+    site.render(&visit, "registry", "registry/index.html", own! { registers, here => "/registry" })
+}
+
+fn find(pack: &Pack, id: &str) -> Result<RegisterId, PageError> {
+    pack.register(id).ok_or_else(|| PageError::not_found("register", id))
+}
+
+fn asked(site: &Shared, visit: &Visit, id: RegisterId) -> Result<listing::Listing, PageError> {
+    listing::parse(&site.pack, id, &visit.division, &visit.query)
+        .map_err(|error| PageError::BadRequest(error.to_string()))
+}
+
+/// A list.
+pub async fn list(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+    let register_id = find(&site.pack, &id)?;
+    let query = asked(&site, &visit, register_id)?;
+    let (facts, total) = site.facts.page(&query).await?;
+    let pack = &site.pack;
+    let register = pack.registers.get(register_id.index());
+    let table = file::children(pack, register_id, &facts, &site.places, visit.language);
+    let shown = file::list_columns(pack, register_id);
+    let columns: Vec<_> = shown
+        .iter()
+        .zip(&table.columns)
+        .filter_map(|(n, (title, number))| {
+            let name = &register?.fields.get(*n)?.id;
+            let (sorted, next) = match query.sort {
+                Some((field, false)) if usize::from(field) == *n => ("ascending", format!("-{name}")),
+                Some((field, true)) if usize::from(field) == *n => ("descending", name.clone()),
+                _ => ("none", name.clone()),
+            };
+            Some(serde_json::json!({ "title": title, "number": number, "sorted": sorted, "next": next }))
+        })
+        .collect();
+    let rows: Vec<_> = facts
+        .iter()
+        .zip(table.rows)
+        .map(|(fact, (address, cells))| {
+            let place = place_below(&site, &visit, &fact.division);
+            serde_json::json!({ "place": place, "address": address, "cells": cells })
+        })
+        .collect();
+    let filters = register
+        .map(|register| listing::filters(pack, register, register_id, &visit.query, visit.language))
+        .unwrap_or_default();
+    let own = own! {
+        id,
+        title => register.map(|r| text_in(&r.title, visit.language.id())),
+        columns,
+        rows,
+        more_open => filters.iter().any(|f| !f.first && !(f.value.is_empty() && f.to.is_empty())),
+        filters,
+        searchable => register.is_some_and(|r| r.key.is_some() || r.label.is_some()),
+        limit => query.limit,
+        page => query.page,
+        pages => total.div_ceil(query.limit).max(1),
+        total => figures::grouped(total as i64),
+        capped => (total > LARGEST_EXPORT)
+            .then(|| site.texts.get(visit.language, "capped-export", &[("n", figures::grouped(LARGEST_EXPORT as i64))])),
+        sort => visit.get("sort").unwrap_or_default(),
+        here => visit.path,
+    };
+    site.render(&visit, "registry", "registry/list.html", own)
+}
+
+/// Names of the divisions between the one in view and the record's.
+pub fn place_below(site: &Shared, visit: &Visit, code: &str) -> String {
+    let names: Vec<String> = site
+        .places
+        .trail(code, visit.language)
+        .into_iter()
+        .filter(|place| place.code.len() > visit.division.len() && place.level > 0)
+        .map(|place| place.name)
+        .collect();
+    // In wide views the last two say enough; the whole way is in the record's file.
+    names.get(names.len().saturating_sub(2)..).unwrap_or_default().join(" ")
+}
+
+/// A list as a file: the same filter, all pages.
+pub async fn export(State(site): State<Shared>, visit: Visit, Path((id, kind)): Path<(String, String)>) -> Page {
+    let register_id = find(&site.pack, &id)?;
+    let mut query = asked(&site, &visit, register_id)?;
+    query.page = 1;
+    query.limit = LARGEST_EXPORT;
+    let (facts, total) = site.facts.page(&query).await?;
+    let table = file::children(&site.pack, register_id, &facts, &site.places, visit.language);
+    let mut header = vec![site.text(&visit, "division-code"), site.text(&visit, "division")];
+    header.extend(table.columns.iter().map(|(title, _)| title.clone()));
+    let mut rows: Vec<Vec<String>> = facts
+        .iter()
+        .zip(table.rows)
+        .map(|(fact, (_, cells))| {
+            let names: Vec<String> =
+                site.places.trail(&fact.division, visit.language).into_iter().map(|place| place.name).collect();
+            let mut row = vec![fact.division.clone(), names.join(" ")];
+            row.extend(cells.into_iter().map(|cell| cell.text));
+            row
+        })
+        .collect();
+    if total > facts.len() as u64 {
+        let note = site.texts.get(
+            visit.language,
+            "export-cut",
+            &[("n", figures::grouped(facts.len() as i64)), ("total", figures::grouped(total as i64))],
+        );
+        rows.push(vec![note]);
+    }
+    let (kind, bytes) = match kind.as_str() {
+        "export.csv" => ("text/csv; charset=utf-8", facts::csv(&header, &rows)?),
+        "export.xlsx" => (
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            facts::xlsx(&table.title, &header, &rows)?,
+        ),
+        _ => return Err(PageError::not_found("page", visit.path)),
+    };
+    let extension = if kind.starts_with("text") { "csv" } else { "xlsx" };
+    let name = format!("attachment; filename=\"{id}-{}.{extension}\"", visit.division);
+    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], bytes).into_response())
+}
+
+/// A record's file. An address like `/registry/household/export.csv` is the list as a file.
+pub async fn record(State(site): State<Shared>, visit: Visit, Path((id, address)): Path<(String, String)>) -> Page {
+    if address.starts_with("export.") {
+        return export(State(site), visit, Path((id, address))).await;
+    }
+    let register_id = find(&site.pack, &id)?;
+    let fact = site
+        .facts
+        .get(register_id, &address)
+        .await?
+        .ok_or_else(|| PageError::not_found("record", address.as_str()))?;
+    let visit = visit.with_division(&fact.division.clone());
+    let entity = Entity::Register(register_id);
+    let children = fetch_children(&site, entity, Some(&fact)).await?;
+    let pack = &site.pack;
+    let register = pack.registers.get(register_id.index());
+    let label = register.and_then(|r| fact.values.get(usize::from(r.label?))?.clone());
+    let title = register.map(|r| text_in(&r.title, visit.language.id()).to_owned()).unwrap_or_default();
+    let heading = match label {
+        Some(bangfu_policy::model::Value::Text(name)) => format!("{title} · {name}"),
+        _ => format!("{title} · {}", fact.id),
+    };
+    let ancestors = ancestors(&site, &visit, &fact).await?;
+    let material = Material {
+        pack,
+        places: &site.places,
+        language: visit.language,
+        entity,
+        key: &fact.id,
+        own: Some(&fact),
+        children,
+        results: site.results.as_deref(),
+        as_of: site.as_of(),
+    };
+    let determinations = reasons::determinations(&site, &visit, &material).await?;
+    let changes = site.facts.history(&fact, visit.language).await?;
+    let own = own! {
+        heading,
+        back => [format!("/registry/{id}"), title.clone()],
+        ancestors,
+        summary => material.summary(),
+        tiles => material.tiles(),
+        indicators => Vec::<u8>::new(),
+        income => material.income(),
+        determinations,
+        labels => material.labels(),
+        lists => material.lists(),
+        sections => material.sections(),
+        all_fields => file::pairs(pack, &fact, &site.places, visit.language),
+        changes,
+    };
+    site.render(&visit, "registry", "registry/file.html", own)
+}
+
+/// Addresses and names of the records above.
+async fn ancestors(site: &Shared, visit: &Visit, fact: &Fact) -> Result<Vec<(String, String)>, PageError> {
+    let mut found = Vec::new();
+    let mut current = fact.clone();
+    while let Some(parent) = site.facts.parent(&current).await? {
+        let register = site.pack.registers.get(parent.register.index());
+        let title = register.map(|r| text_in(&r.title, visit.language.id())).unwrap_or_default();
+        let name = register.and_then(|r| parent.values.get(usize::from(r.label?))?.clone());
+        let name = match name {
+            Some(bangfu_policy::model::Value::Text(name)) => name,
+            _ => parent.id.clone(),
+        };
+        let id = register.map(|r| r.id.as_str()).unwrap_or_default();
+        found.push((format!("/registry/{id}/{}", parent.id), format!("{title} {name}")));
+        current = parent;
+    }
+    found.reverse();
+    Ok(found)
+}
+
+async fn fetch_children(
+    site: &Shared,
+    entity: Entity,
+    fact: Option<&Fact>,
+) -> Result<BTreeMap<u16, Vec<Fact>>, PageError> {
+    let mut children = BTreeMap::new();
+    for (n, register) in site.pack.registers.iter().enumerate() {
+        if register.parent == entity {
+            let id = RegisterId(n as u16);
+            if let Some(fact) = fact {
+                children.insert(id.0, site.facts.children(id, fact).await?);
+            }
+        }
+    }
+    Ok(children)
+}
+
+/// A division's file.
+pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path<String>) -> Page {
+    let level = site.places.level_id(&code).filter(|_| site.places.contains(&code));
+    let Some(level) = level else { return Err(PageError::not_found("division", code)) };
+    let visit = visit.with_division(&code);
+    let pack = &site.pack;
+    let entity = Entity::Level(level);
+    let mut children = BTreeMap::new();
+    for (n, register) in pack.registers.iter().enumerate() {
+        // Its units (households of a village) have a list of their own.
+        if register.parent == entity && register.kind != RegisterKind::Entity {
+            let id = RegisterId(n as u16);
+            children.insert(id.0, site.facts.of_division(id, &code).await?);
+        }
+    }
+    let material = Material {
+        pack,
+        places: &site.places,
+        language: visit.language,
+        entity,
+        key: &code,
+        own: None,
+        children,
+        results: site.results.as_deref(),
+        as_of: site.as_of(),
+    };
+    let screen = material.screen().cloned().unwrap_or_default();
+    let indicators: Vec<_> = site
+        .results
+        .iter()
+        .flat_map(|results| {
+            screen.indicators.iter().filter_map(|id| overview::headline(pack, results, &code, *id, visit.language))
+        })
+        .collect();
+    let determinations = reasons::determinations(&site, &visit, &material).await?;
+    let title = pack.levels.get(level.index()).map(|l| text_in(&l.title, visit.language.id())).unwrap_or_default();
+    let own = own! {
+        heading => format!("{} · {title}", site.places.name(&code, visit.language)),
+        back => ["/".to_owned(), site.text(&visit, "nav-overview")],
+        ancestors => Vec::<u8>::new(),
+        summary => material.summary(),
+        tiles => material.tiles(),
+        indicators,
+        income => (),
+        determinations,
+        labels => Vec::<u8>::new(),
+        lists => material.lists(),
+        sections => material.sections(),
+        all_fields => Vec::<u8>::new(),
+        changes => Vec::<u8>::new(),
+        here => visit.path,
+    };
+    site.render(&visit, "overview", "registry/file.html", own)
+}
