@@ -4,6 +4,7 @@
 //! files from `office`; here they meet.
 
 pub mod batches;
+pub mod intake;
 pub mod synth;
 pub mod views;
 pub mod packs;

@@ -5,6 +5,7 @@
 //! Quotas are met exactly; planted errors are counted and listed.
 
 mod compile;
+pub mod demo;
 mod draw;
 mod generate;
 mod plan;
@@ -19,6 +20,14 @@ pub use plan::Division;
 /// Why no population can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SynthError {
+    /// A file cannot be read.
+    #[error("cannot read {path}: {source}; the demo needs data/demo.yaml and data/divisions.csv beside the pack")]
+    File {
+        /// The path.
+        path: String,
+        /// Reason of the operating system.
+        source: std::io::Error,
+    },
     /// The description is not YAML.
     #[error("{}:{}:{}: {}; {}", .0.place.file, .0.place.line, .0.place.column, .0.message, .0.advice)]
     Document(Box<Diagnostic>),
