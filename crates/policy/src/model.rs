@@ -1,6 +1,8 @@
 //! The checked model of a pack: what the other crates see.
 //!
 //! Everything is resolved: names are indices, formulas are nodes of the [`Graph`], texts exist in every language.
+//! Length: one list of plain types; splitting it would only scatter what is read together.
+//!
 //! The model knows no data and no dates but those written in the pack.
 
 use std::collections::BTreeMap;
