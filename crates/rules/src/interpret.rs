@@ -98,6 +98,25 @@ impl<'a> Interpreter<'a> {
         self.memo.clear();
     }
 
+    /// Lets a node of a row have a value, whatever its formula says; forgets what was computed and pinned before.
+    pub fn pin(&mut self, node: ExprId, row: usize, value: Scalar) {
+        self.inputs.clear();
+        self.memo.clear();
+        match &self.pack.graph[node].op {
+            Op::Field { field, shift } => {
+                self.inputs.insert((*field, *shift, row), value);
+            }
+            _ => {
+                self.memo.insert(self.key(node, row), value);
+            }
+        }
+    }
+
+    /// Lets all nodes have the values of their formulas again.
+    pub fn unpin(&mut self) {
+        self.clear_inputs();
+    }
+
     /// Lets a parameter be another; forgets what was computed. `None`: as in the pack.
     pub fn set_parameter(&mut self, parameter: ParameterId, value: Option<Scalar>) {
         match value {

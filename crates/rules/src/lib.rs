@@ -7,3 +7,5 @@ pub mod frame;
 pub mod interpret;
 pub mod needs;
 pub mod snapshot;
+pub mod cases;
+pub mod explain;

@@ -8,10 +8,10 @@ use crate::frame::{Bitmap, Column, Lanes};
 use crate::interpret::bit;
 
 /// No row.
-pub(super) const NONE: u32 = u32::MAX;
+pub(crate) const NONE: u32 = u32::MAX;
 
 /// All bits of a length set or not.
-pub(super) fn filled(len: usize, value: bool) -> Bitmap {
+pub(crate) fn filled(len: usize, value: bool) -> Bitmap {
     let mut words = vec![if value { u64::MAX } else { 0 }; len.div_ceil(64)];
     if value && let Some(last) = words.last_mut() && len % 64 != 0 {
         *last = (1 << (len % 64)) - 1;
@@ -20,7 +20,7 @@ pub(super) fn filled(len: usize, value: bool) -> Bitmap {
 }
 
 /// Sets or clears a bit; nothing beyond the length.
-pub(super) fn set(bitmap: &mut Bitmap, at: usize, value: bool) {
+pub(crate) fn set(bitmap: &mut Bitmap, at: usize, value: bool) {
     if at < bitmap.len && let Some(word) = bitmap.words.get_mut(at / 64) {
         if value {
             *word |= 1 << (at % 64);
@@ -31,7 +31,7 @@ pub(super) fn set(bitmap: &mut Bitmap, at: usize, value: bool) {
 }
 
 /// Adds the bits of another bitmap at the end.
-pub(super) fn append(bitmap: &mut Bitmap, other: &Bitmap) {
+pub(crate) fn append(bitmap: &mut Bitmap, other: &Bitmap) {
     let shift = bitmap.len % 64;
     for word in &other.words {
         if shift == 0 {
@@ -49,7 +49,7 @@ pub(super) fn append(bitmap: &mut Bitmap, other: &Bitmap) {
 
 /// What the numbers of a growing column are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Number,
     Boolean,
     Text,
@@ -57,7 +57,7 @@ pub(super) enum Kind {
 
 /// A column that grows.
 #[derive(Clone, Debug)]
-pub(super) struct Growing {
+pub(crate) struct Growing {
     kind: Kind,
     lanes: Lanes,
     validity: Option<Bitmap>,
@@ -68,7 +68,7 @@ pub(super) struct Growing {
 }
 
 impl Growing {
-    pub(super) fn new(kind: Kind) -> Self {
+    pub(crate) fn new(kind: Kind) -> Self {
         Self {
             kind,
             lanes: Lanes::I8(Vec::new()),
@@ -81,18 +81,18 @@ impl Growing {
     }
 
     /// A column of missing values.
-    pub(super) fn missing(kind: Kind, rows: usize) -> Self {
+    pub(crate) fn missing(kind: Kind, rows: usize) -> Self {
         let mut column = Self::new(kind);
         column.push_missing(rows);
         column
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
     /// Position of a text in the dictionary.
-    pub(super) fn position(&mut self, text: &str) -> i64 {
+    pub(crate) fn position(&mut self, text: &str) -> i64 {
         if let Some(position) = self.positions.get(text) {
             return *position;
         }
@@ -103,7 +103,7 @@ impl Growing {
     }
 
     /// Adds values. Those that are missing are overwritten with a known one, so that they do not widen the range.
-    pub(super) fn push(&mut self, values: &mut [i64], known: Option<Bitmap>) {
+    pub(crate) fn push(&mut self, values: &mut [i64], known: Option<Bitmap>) {
         let known = known.filter(|known| (0..values.len()).any(|at| !bit(known, at)));
         if let Some(known) = &known {
             let first = (0..values.len()).find(|at| bit(known, *at)).and_then(|at| values.get(at)).copied();
@@ -128,7 +128,7 @@ impl Growing {
     }
 
     /// Adds missing values.
-    pub(super) fn push_missing(&mut self, rows: usize) {
+    pub(crate) fn push_missing(&mut self, rows: usize) {
         self.push(&mut vec![0; rows], Some(filled(rows, false)));
     }
 
@@ -172,7 +172,7 @@ impl Growing {
     }
 
     /// Adds another column of the same kind at the end.
-    pub(super) fn extend(&mut self, mut other: Self) {
+    pub(crate) fn extend(&mut self, mut other: Self) {
         if self.len == 0 {
             *self = other;
             return;
@@ -197,7 +197,7 @@ impl Growing {
     }
 
     /// The finished column.
-    pub(super) fn finish(self) -> Column {
+    pub(crate) fn finish(self) -> Column {
         let range = self.range.unwrap_or((0, 0));
         let lanes = match self.kind {
             Kind::Number => self.lanes,
@@ -239,7 +239,7 @@ fn number(lanes: &Lanes, row: usize) -> i64 {
 }
 
 /// The rows of `index` of a column; [`NONE`] is missing.
-pub(super) fn gather(column: &Column, index: &[u32]) -> Column {
+pub(crate) fn gather(column: &Column, index: &[u32]) -> Column {
     fn take<T: Copy + Default>(lane: &[T], index: &[u32], filler: T) -> Vec<T> {
         index.iter().map(|row| lane.get(*row as usize).copied().unwrap_or(filler)).collect()
     }
@@ -280,18 +280,18 @@ pub(super) fn gather(column: &Column, index: &[u32]) -> Column {
 
 /// Texts of a technical column, one after the other in one buffer.
 #[derive(Clone, Default, Debug)]
-pub(super) struct Texts {
+pub(crate) struct Texts {
     bytes: String,
     ends: Vec<usize>,
     missing: Vec<u32>,
 }
 
 impl Texts {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    pub(super) fn push(&mut self, text: Option<&str>) {
+    pub(crate) fn push(&mut self, text: Option<&str>) {
         match text {
             Some(text) => self.bytes.push_str(text),
             None => self.missing.push(self.ends.len() as u32),
@@ -299,7 +299,7 @@ impl Texts {
         self.ends.push(self.bytes.len());
     }
 
-    pub(super) fn extend(&mut self, other: &Self) {
+    pub(crate) fn extend(&mut self, other: &Self) {
         let (bytes, rows) = (self.bytes.len(), self.ends.len() as u32);
         self.bytes.push_str(&other.bytes);
         self.ends.extend(other.ends.iter().map(|end| end + bytes));
@@ -307,7 +307,7 @@ impl Texts {
     }
 
     /// The text of a row; `None` where it is missing.
-    pub(super) fn get(&self, row: usize) -> Option<&str> {
+    pub(crate) fn get(&self, row: usize) -> Option<&str> {
         if !self.missing.is_empty() && self.missing.binary_search(&(row as u32)).is_ok() {
             return None;
         }

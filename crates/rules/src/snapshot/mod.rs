@@ -8,7 +8,7 @@
 //! Layout and types are those of `docs/snapshot-format.md`. This module knows neither formulas nor the database.
 
 mod assemble;
-mod columns;
+pub(crate) mod columns;
 mod convert;
 mod files;
 mod manifest;
