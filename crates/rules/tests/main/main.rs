@@ -1,0 +1,5 @@
+//! Integration tests of the rules crate, in one binary so that they link once.
+
+mod packs;
+mod pack_cases;
+mod snapshots;
