@@ -4,6 +4,7 @@
 //! never panics on any input. It knows how a pack is written and what its formulas mean, not how they are run.
 
 pub mod arithmetic;
+pub mod coverage;
 mod decode;
 pub mod diagnostic;
 pub mod document;
@@ -12,6 +13,7 @@ pub mod identity;
 pub mod ir;
 pub mod model;
 pub mod period;
+pub mod schema;
 pub mod value;
 mod yaml;
 

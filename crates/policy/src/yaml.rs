@@ -62,25 +62,6 @@ pub(crate) struct Key {
     pub text: String,
 }
 
-impl Node {
-    /// Words for what stands here, for messages.
-    pub(crate) fn described(&self) -> String {
-        match &self.content {
-            Content::Nothing => "nothing".to_owned(),
-            Content::Scalar(text, kind) => {
-                let short: String = text.chars().take(40).collect();
-                match kind {
-                    Kind::Text => format!("the text \"{short}\""),
-                    Kind::Number => format!("the number {short}"),
-                    Kind::Truth => format!("the truth value {short}"),
-                }
-            }
-            Content::List(_) => "a list".to_owned(),
-            Content::Map(_) => "a map".to_owned(),
-        }
-    }
-}
-
 /// Parses one file; `None` if it holds nothing but comments.
 pub(crate) fn parse(file: &str, text: &str) -> Result<Option<Node>, Diagnostic> {
     if text.len() > MOST_BYTES {
