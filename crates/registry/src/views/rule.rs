@@ -95,9 +95,17 @@ pub fn rule(pack: &Pack, id: &str, language: Language) -> Option<RuleView> {
             _ => 0,
         },
         plain: String::new(),
-        depends: reads(pack, variable.root, language),
+        depends: reads(pack, body(pack, variable.root, id), language),
         used_by,
     })
+}
+
+/// The formula below the node that carries the variable's own name.
+fn body(pack: &Pack, root: ExprId, own: VariableId) -> ExprId {
+    match pack.graph[root].op {
+        Op::Variable { variable, value, shift: 0 } if variable == own => value,
+        _ => root,
+    }
 }
 
 /// What a formula reads directly: fields, variables, parameters; a variable hides what stands below it.
@@ -111,7 +119,6 @@ pub fn reads(pack: &Pack, root: ExprId, language: Language) -> Vec<Item> {
         }
         let op = &pack.graph[id].op;
         match op {
-            // The root of a variable may itself be a variable node only when the formula is that name alone.
             Op::Variable { variable, .. } => {
                 found.insert(("variable", variable.0, 0));
             }
@@ -160,7 +167,8 @@ fn users_of(pack: &Pack, is_it: impl Fn(&Op) -> bool, own: Option<VariableId>, l
         .variables
         .iter()
         .enumerate()
-        .filter(|(n, v)| own.is_none_or(|id| *n != id.index()) && reads_it(v.root))
+        .filter(|(n, _)| own.is_none_or(|id| *n != id.index()))
+        .filter(|(n, v)| reads_it(body(pack, v.root, VariableId(*n as u16))))
         .filter_map(|(n, _)| item(pack, "variable", n as u16, 0, language))
         .collect();
     for (index, indicator) in pack.indicators.iter().enumerate() {

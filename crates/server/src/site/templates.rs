@@ -28,7 +28,7 @@ pub fn environment(texts: Arc<Texts>, assets: Arc<Assets>) -> Result<Environment
         }
         Ok::<String, Error>(texts.get(language(state), key, &list))
     });
-    environment.add_function("asset", move |name: &str| assets.address(name).unwrap_or_default());
+    environment.add_function("asset", move |name: &str| safe(&assets.address(name).unwrap_or_default()));
     environment.add_function("link", link);
     environment.add_filter("url", |text: &str| encode(text));
     for name in Files::iter() {
@@ -49,7 +49,7 @@ fn language(state: &State) -> Language {
 }
 
 /// `link(path, a=1, b=none)` → `path?a=1`, always with the division of the page unless it is given.
-fn link(state: &State, path: &str, rest: Rest<Value>, arguments: Kwargs) -> Result<String, Error> {
+fn link(state: &State, path: &str, rest: Rest<Value>, arguments: Kwargs) -> Result<Value, Error> {
     let mut query: BTreeMap<String, String> = BTreeMap::new();
     let division = state.lookup("division_param").and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
     if !division.is_empty() {
@@ -72,10 +72,26 @@ fn link(state: &State, path: &str, rest: Rest<Value>, arguments: Kwargs) -> Resu
     }
     query.retain(|_, value| !value.is_empty());
     if query.is_empty() {
-        return Ok(path.to_owned());
+        return Ok(safe(path));
     }
     let pairs: Vec<String> = query.iter().map(|(k, v)| format!("{}={}", encode(k), encode(v))).collect();
-    Ok(format!("{path}?{}", pairs.join("&")))
+    Ok(safe(&format!("{path}?{}", pairs.join("&"))))
+}
+
+/// An address as the text of an attribute: slashes stay slashes, what could end the attribute does not pass.
+fn safe(address: &str) -> Value {
+    let mut out = String::with_capacity(address.len() + 8);
+    for c in address.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(c),
+        }
+    }
+    Value::from_safe_string(out)
 }
 
 /// Percent-encoding of everything that is not unreserved.

@@ -7,6 +7,7 @@ use bangfu_policy::model::{Entity, VariableId, text_in};
 use bangfu_registry::views::figures;
 use bangfu_registry::views::file::Material;
 use bangfu_registry::views::results::Answer;
+use bangfu_rules::explain::Explanation;
 use serde::Serialize;
 
 use crate::site::Shared;
@@ -14,7 +15,7 @@ use crate::site::error::PageError;
 use crate::site::visit::Visit;
 
 /// A determination with its reason.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Determination {
     /// Id of the rule.
     pub id: String,
@@ -24,46 +25,8 @@ pub struct Determination {
     pub answer: Option<&'static str>,
     /// Words of the value.
     pub value: String,
-    /// The first condition that decided, in words.
-    pub reason: String,
-    /// Facts that are missing.
-    pub missing: Vec<String>,
-    /// The nearest change that would make it a yes.
-    pub change: String,
-    /// Parameters with their sources.
-    pub parameters: Vec<ParameterLine>,
-    /// Clauses.
-    pub clauses: Vec<String>,
-    /// The formula with its values.
-    pub tree: Vec<Node>,
-}
-
-/// A parameter that took part.
-#[derive(Clone, Debug, Serialize)]
-pub struct ParameterLine {
-    /// Id.
-    pub id: String,
-    /// Title.
-    pub title: String,
-    /// Value.
-    pub value: String,
-    /// Source.
-    pub source: String,
-}
-
-/// A step of an explanation.
-#[derive(Clone, Debug, Serialize)]
-pub struct Node {
-    /// Words.
-    pub text: String,
-    /// Value.
-    pub value: String,
-    /// Whether it cannot be told.
-    pub unknown: bool,
-    /// Clauses of a named rule.
-    pub clauses: Vec<String>,
-    /// What it is made of.
-    pub children: Vec<Node>,
+    /// Why; `None` when the reason cannot be computed.
+    pub why: Option<Explanation>,
 }
 
 /// The determinations that the file of an entity shows.
@@ -85,8 +48,7 @@ fn of_results(site: &Shared, visit: &Visit, material: &Material<'_>, id: Variabl
         title: text_in(&variable.title, visit.language.id()).to_owned(),
         answer: (variable.ty == Type::Boolean).then(|| Answer::of(value).word()),
         value: figures::scalar(&site.pack, value, variable.ty, visit.language),
-        clauses: variable.clauses.clone(),
-        ..Determination::default()
+        why: None,
     })
 }
 

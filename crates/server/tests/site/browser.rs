@@ -1,0 +1,143 @@
+//! Pages in a real Chromium: axe finds nothing, html-validate finds nothing, narrow screens do not overflow.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use bangfu_server::site;
+use thirtyfour::prelude::*;
+
+use super::fixture::{addresses, get, open, root, router};
+
+/// Kills the driver when the test ends, also when it fails.
+struct Driver {
+    process: Child,
+    port: u16,
+}
+
+impl Driver {
+    fn start() -> Self {
+        let port = free_port();
+        let process = Command::new("chromedriver").arg(format!("--port={port}")).stdout(Stdio::piped()).spawn();
+        let mut process = process.unwrap_or_else(|error| {
+            panic!("chromedriver cannot be started ({error}): install the Debian package chromium-driver, or run `cargo xtask test`, which does")
+        });
+        let mut lines = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        while lines.read_line(&mut line).unwrap() > 0 && !line.contains("started successfully") {
+            line.clear();
+        }
+        Self { process, port }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+async fn session(driver: &Driver, profile: &std::path::Path) -> WebDriver {
+    let mut options = DesiredCapabilities::chrome();
+    for flag in [
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    ] {
+        options.add_arg(flag).unwrap();
+    }
+    options.add_arg(&format!("--user-data-dir={}", profile.display())).unwrap();
+    WebDriver::new(format!("http://127.0.0.1:{}", driver.port), options).await.unwrap()
+}
+
+async fn serve() -> String {
+    let router = site::router(open()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    address
+}
+
+fn pages() -> Vec<String> {
+    let mut pages: Vec<String> = addresses().into_iter().filter(|address| address != "/healthz").collect();
+    pages.push("/no-such-page".to_owned());
+    pages
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn axe_finds_nothing_and_narrow_screens_fit() {
+    let axe_path = root().join("web/node_modules/axe-core/axe.min.js");
+    let axe = std::fs::read_to_string(&axe_path)
+        .unwrap_or_else(|e| panic!("{}: {e}; run `npm ci` in web/", axe_path.display()));
+    let base = serve().await;
+    let driver = Driver::start();
+    let profile = tempfile::tempdir().unwrap();
+    let browser = session(&driver, profile.path()).await;
+    let mut findings = Vec::new();
+    for (width, height) in [(1366, 768), (500, 844)] {
+        browser.set_window_rect(0, 0, width, height).await.unwrap();
+        for language in ["zh", "en"] {
+            for page in pages() {
+                let sign = if page.contains('?') { '&' } else { '?' };
+                browser.goto(format!("{base}{page}{sign}lang={language}")).await.unwrap();
+                let wide = browser
+                    .execute("return document.documentElement.scrollWidth - document.documentElement.clientWidth", vec![])
+                    .await
+                    .unwrap();
+                if wide.json().as_i64().unwrap_or(0) > 1 {
+                    findings.push(format!("{page} {language} {width}: {} px too wide", wide.json()));
+                }
+                if width < 1000 && language == "en" {
+                    // The words differ, the structure does not.
+                    continue;
+                }
+                browser.execute(&axe, vec![]).await.unwrap();
+                let result = browser
+                    .execute_async(
+                        "const done = arguments[0]; axe.run(document, {runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa','best-practice']})\
+                         .then(r => done(r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target + ' ' + n.html).slice(0, 3).join(' | '))), e => done(['axe failed: ' + e]));",
+                        vec![],
+                    )
+                    .await
+                    .unwrap();
+                for finding in result.json().as_array().cloned().unwrap_or_default() {
+                    findings.push(format!("{page} {language} {width}: {}", finding.as_str().unwrap_or_default()));
+                }
+            }
+        }
+    }
+    browser.quit().await.unwrap();
+    assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+#[tokio::test]
+async fn html_is_valid() {
+    let router = router();
+    let folder = tempfile::tempdir().unwrap();
+    for (n, page) in pages().iter().enumerate() {
+        for language in ["zh", "en"] {
+            let answer = get(&router, page, &format!("lang={language}")).await;
+            if answer.text.is_empty() {
+                continue;
+            }
+            let mut file = std::fs::File::create(folder.path().join(format!("{n:03}-{language}.html"))).unwrap();
+            file.write_all(format!("{}\n<!-- {page} -->\n", answer.text.trim_end()).as_bytes()).unwrap();
+        }
+    }
+    let package = root().join("web/node_modules/html-validate");
+    let script = root().join("crates/server/tests/site/validate.mjs");
+    let output = Command::new("node").args([&script, &package]).arg(folder.path()).output();
+    let output = output.unwrap_or_else(|e| panic!("node cannot be started ({e}): install Node and run `npm ci` in web/"));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        text.ends_with("\"done\"\n"),
+        "html-validate did not finish; run `npm ci` in web/: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let findings: Vec<&str> = text.lines().filter(|line| *line != "\"done\"").collect();
+    assert!(findings.is_empty(), "{} findings\n{}", findings.len(), findings.join("\n"));
+}

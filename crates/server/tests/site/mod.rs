@@ -1,0 +1,5 @@
+//! The site: every page in both languages, valid HTML, and no finding of axe in a real browser.
+
+mod browser;
+mod fixture;
+mod pages;
