@@ -227,11 +227,12 @@ impl Explainer<'_> {
         let which = if lower { Sentence::Lower } else { Sentence::Higher };
         let text = sentence(which, self.language, &[&title, &by, &from, &to]);
         let record = self.record_key(definition.entity, candidate.row);
-        Change { name, title, record, from, to, by, lower, text }
+        Change { name, title, record, from, to, by, lower, money: !unit.is_empty(), text }
     }
 }
 
-/// The change to show first: the number that stands next to the border.
+/// The change to show first: an amount of money before other numbers, for that is what changes from year to year;
+/// among these the one that stands next to the border.
 pub(super) fn preferred(changes: &[Change]) -> Option<Change> {
-    changes.first().cloned()
+    changes.iter().find(|change| change.money).or_else(|| changes.first()).cloned()
 }

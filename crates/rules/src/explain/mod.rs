@@ -174,6 +174,8 @@ pub struct Change {
     pub by: String,
     /// Whether it must become lower.
     pub lower: bool,
+    /// Whether it is an amount of money.
+    pub money: bool,
     /// As a sentence.
     pub text: String,
 }
@@ -374,8 +376,15 @@ impl Explainer<'_> {
                 }
                 step.steps.push(self.step(*otherwise, row, depth - 1));
             }
+            // Rounding to other digits is no step of its own; a sum shows its parts in one row.
+            Op::Rescale { value: inner, .. } => step.steps = self.step(*inner, row, depth - 1).steps,
             op => {
-                for operand in op.operands() {
+                let mut operands = Vec::new();
+                match op {
+                    Op::Add(..) | Op::Subtract(..) => self.summands(node, &mut operands),
+                    _ => operands = op.operands(),
+                }
+                for operand in operands {
                     if !matches!(self.pack.graph[operand].op, Op::Literal(_)) {
                         step.steps.push(self.step(operand, row, depth - 1));
                     }
@@ -383,6 +392,17 @@ impl Explainer<'_> {
             }
         }
         step
+    }
+
+    /// Parts of a sum, through sums of sums.
+    fn summands(&self, node: ExprId, parts: &mut Vec<ExprId>) {
+        match &self.pack.graph[node].op {
+            Op::Add(a, b) | Op::Subtract(a, b) if parts.len() < 200 => {
+                self.summands(*a, parts);
+                self.summands(*b, parts);
+            }
+            _ => parts.push(node),
+        }
     }
 
     /// The first condition that fails: into variables, ancestors and conjunctions as long as one condition decides.
@@ -405,8 +425,30 @@ impl Explainer<'_> {
                     }
                 }
             }
+            Op::Case { arms, otherwise } => {
+                for (condition, value) in arms {
+                    match self.value(*condition, row) {
+                        Scalar::Boolean(false) => {}
+                        Scalar::Boolean(true) if !self.constant(*value) => return self.first_failing(*value, row, inside),
+                        _ => return self.failing(node, row, inside),
+                    }
+                }
+                if !self.constant(*otherwise) {
+                    return self.first_failing(*otherwise, row, inside);
+                }
+            }
             _ => {}
         }
+        self.failing(node, row, inside)
+    }
+
+    fn constant(&self, node: ExprId) -> bool {
+        matches!(self.pack.graph[node].op, Op::Literal(_))
+    }
+
+    /// A failing condition with the values of its sides.
+    fn failing(&mut self, node: ExprId, row: usize, inside: Option<String>) -> Failing {
+        let definition = &self.pack.graph[node];
         let mut values = Vec::new();
         for operand in definition.op.operands() {
             let at = &self.pack.graph[operand];

@@ -41,6 +41,11 @@ pub(super) fn words(pack: &Pack, node: ExprId, language: &str, depth: usize) -> 
     };
     let join = |parts: &[ExprId], by: &str| parts.iter().map(|part| inner(*part)).collect::<Vec<_>>().join(by);
     let call = |name: &str, parts: &[ExprId]| format!("{name}({})", parts.iter().map(|p| below(*p)).collect::<Vec<_>>().join(", "));
+    // The parts of a sum stand on one level, however its tree leans.
+    let chain = |node: ExprId| match pack.graph[node].op {
+        Op::Add(..) | Op::Subtract(..) => words(pack, node, language, depth),
+        _ => below(node),
+    };
     let pick = |chinese: &'static str, english: &'static str| if zh { chinese } else { english };
     match &definition.op {
         Op::Literal(value) => written(pack, *value, definition.ty, language),
@@ -80,8 +85,8 @@ pub(super) fn words(pack: &Pack, node: ExprId, language: &str, depth: usize) -> 
             let filter = filter.map(|filter| format!("{}{}", pick("，其中 ", ", where "), below(filter))).unwrap_or_default();
             format!("{name} {entity}{value}{filter}")
         }
-        Op::Add(a, b) | Op::AddDays(a, b) => format!("{} + {}", below(*a), below(*b)),
-        Op::Subtract(a, b) => format!("{} − {}", below(*a), inner(*b)),
+        Op::Add(a, b) | Op::AddDays(a, b) => format!("{} + {}", chain(*a), below(*b)),
+        Op::Subtract(a, b) => format!("{} − {}", chain(*a), inner(*b)),
         Op::Multiply(a, b) => format!("{} × {}", inner(*a), inner(*b)),
         Op::Divide { numerator, denominator, .. } => format!("{} ÷ {}", inner(*numerator), inner(*denominator)),
         Op::Rescale { value, .. } => below(*value),

@@ -49,7 +49,8 @@ fn a_no_names_the_number_that_would_turn_it() {
     // 5,710 for two is the line; a rounded income per head needs two fen less, an exact one a single fen.
     assert!(change.to == "5709.99 yuan" || change.to == "5709.98 yuan", "{change:?}");
     assert!(explained.parameters.iter().any(|parameter| !parameter.source.is_empty()));
-    assert!(explained.first_failing.is_some());
+    assert_eq!(explained.nearest_change.as_ref().unwrap().name, "net_income");
+    assert_eq!(explained.first_failing.as_ref().unwrap().text, "Net income ÷ Members < National poverty line");
     println!("{}", explained.text("zh"));
 }
 
