@@ -1,1 +1,30 @@
-//! x
+//! The registry on SQLite: records of every register, their journal, runs and search.
+//!
+//! ```text
+//! pack ─ schema ─► tables          Scope ─► Reader ─► records, batches
+//!                                  Actor ─► Change ─► journal entry + rows, one transaction
+//! ```
+//! **Architecture invariant:** only this crate names the database. It knows registers and fields, not rules or pages.
+//! Every read and write of a record passes [`scope::Scope`].
+
+mod bulk;
+pub mod change;
+mod connection;
+pub mod divisions;
+pub mod error;
+pub mod ids;
+pub mod journal;
+pub mod reader;
+pub mod runs;
+pub mod schema;
+pub mod scope;
+pub mod search;
+pub mod secrets;
+
+pub use change::{Actor, Change, Duplicates, LoadReport};
+pub use connection::Store;
+pub use error::StoreError;
+pub use ids::{JournalSeq, RecordId};
+pub use reader::{Filter, ListQuery, Operator, Page, Reader, Record, Sort};
+pub use scope::Scope;
+pub use secrets::SecretKeys;

@@ -1,0 +1,67 @@
+//! What can go wrong in the store.
+
+/// Failure of the store. Every message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused.
+    #[error("the database refused: {0}; check that the disk is not full and the file is not damaged (bangfu journal verify)")]
+    Database(#[from] sqlx::Error),
+    /// The C interface refused.
+    #[error("the database refused: {message}; check that the disk is not full and the file is not damaged (bangfu journal verify)")]
+    Sqlite {
+        /// Result code.
+        code: i32,
+        /// Words of the library.
+        message: String,
+    },
+    /// A file of the data folder.
+    #[error("cannot use {path}: {source}; check the data folder and its rights")]
+    File {
+        /// The path.
+        path: String,
+        /// Reason of the operating system.
+        source: std::io::Error,
+    },
+    /// The stored tables do not fit the pack.
+    #[error("{0}")]
+    Schema(String),
+    /// Outside of what the user may see.
+    #[error("{division} lies outside {scope}, which is what you may see and change")]
+    Scope {
+        /// The division.
+        division: String,
+        /// The scope.
+        scope: String,
+    },
+    /// Someone else changed the record.
+    #[error("the record was changed by someone else meanwhile (version {found}, yours is {given}); load it again and repeat your change")]
+    Version {
+        /// Version now.
+        found: i64,
+        /// Version that was edited.
+        given: i64,
+    },
+    /// A batch without a column.
+    #[error("the rows have no column `{0}`")]
+    Column(String),
+    /// No such record.
+    #[error("there is no record {0}")]
+    Absent(String),
+    /// A key file.
+    #[error("{0}")]
+    Secrets(String),
+    /// The journal is broken.
+    #[error("the journal is broken at entry {seq}: {what}; keep the file, and restore the last backup")]
+    Journal {
+        /// First broken entry.
+        seq: i64,
+        /// What does not fit.
+        what: String,
+    },
+    /// A record of the store itself cannot be read.
+    #[error("stored text cannot be read: {0}")]
+    Stored(#[from] serde_json::Error),
+    /// Arrow refused a batch.
+    #[error("rows do not fit their columns: {0}")]
+    Batch(#[from] arrow::error::ArrowError),
+}

@@ -1,0 +1,167 @@
+//! What happened, by whom, why: entries that only grow and are chained by hashes.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
+
+use crate::{JournalSeq, RecordId, Store, StoreError};
+
+/// An entry.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub struct Entry {
+    /// Number.
+    pub seq: i64,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub at: i64,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// `insert`, `update`, `load`, `divisions`.
+    pub action: String,
+    /// Register.
+    pub register: String,
+    /// Record; none for a load of many.
+    pub record: Option<i64>,
+    /// Division.
+    pub division: String,
+    /// Before and after, or counts and content hash of a load (JSON).
+    pub body: String,
+}
+
+/// Hash of an entry: that of the one before, and all of its own parts with their lengths.
+pub(crate) fn hash(previous: &[u8], entry: &Entry) -> Vec<u8> {
+    let mut hasher = Sha256::new();
+    hasher.update(previous);
+    hasher.update(entry.seq.to_le_bytes());
+    hasher.update(entry.at.to_le_bytes());
+    hasher.update(entry.record.unwrap_or(-1).to_le_bytes());
+    for part in [&entry.actor, &entry.reason, &entry.action, &entry.register, &entry.division, &entry.body] {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().to_vec()
+}
+
+/// Number and hash of the last entry.
+pub(crate) async fn last(connection: &mut SqliteConnection) -> Result<(i64, Vec<u8>), StoreError> {
+    let row = sqlx::query("select seq, hash from journal order by seq desc limit 1").fetch_optional(connection).await?;
+    match row {
+        Some(row) => Ok((row.try_get(0)?, row.try_get(1)?)),
+        None => Ok((0, Vec::new())),
+    }
+}
+
+/// Appends an entry.
+pub(crate) async fn append(
+    connection: &mut SqliteConnection,
+    entry: &Entry,
+    previous: &[u8],
+) -> Result<Vec<u8>, StoreError> {
+    let hash = hash(previous, entry);
+    sqlx::query("insert into journal values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(entry.seq)
+        .bind(entry.at)
+        .bind(&entry.actor)
+        .bind(&entry.reason)
+        .bind(&entry.action)
+        .bind(&entry.register)
+        .bind(entry.record)
+        .bind(&entry.division)
+        .bind(&entry.body)
+        .bind(previous)
+        .bind(&hash)
+        .execute(connection)
+        .await?;
+    Ok(hash)
+}
+
+fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
+    Ok(Entry {
+        seq: row.try_get("seq")?,
+        at: row.try_get("at")?,
+        actor: row.try_get("actor")?,
+        reason: row.try_get("reason")?,
+        action: row.try_get("action")?,
+        register: row.try_get("register")?,
+        record: row.try_get("record")?,
+        division: row.try_get("division")?,
+        body: row.try_get("body")?,
+    })
+}
+
+impl Store {
+    /// Number of the last entry; 0 for a new registry.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn journal_end(&self) -> Result<JournalSeq, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        Ok(JournalSeq(last(&mut connection).await?.0))
+    }
+
+    /// Recomputes the chain from the first entry; returns how many entries there are.
+    ///
+    /// # Errors
+    /// The first entry that does not fit, and why.
+    pub async fn verify_journal(&self) -> Result<u64, StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        let (mut count, mut previous) = (0_i64, Vec::new());
+        loop {
+            let rows = sqlx::query("select * from journal where seq > ? order by seq limit 1000")
+                .bind(count)
+                .fetch_all(&mut *connection)
+                .await?;
+            if rows.is_empty() {
+                return Ok(count as u64);
+            }
+            for row in &rows {
+                let entry = entry(row)?;
+                count += 1;
+                let broken = |what: &str| StoreError::Journal { seq: count, what: what.to_owned() };
+                if entry.seq != count {
+                    return Err(broken("an entry is missing"));
+                }
+                if row.try_get::<Vec<u8>, _>("previous")? != previous {
+                    return Err(broken("it does not follow the entry before"));
+                }
+                let stored: Vec<u8> = row.try_get("hash")?;
+                if hash(&previous, &entry) != stored {
+                    return Err(broken("its content was changed"));
+                }
+                previous = stored;
+            }
+        }
+    }
+
+    /// Entries of a record, newest first: its own, and the load that brought or last changed it.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn history(&self, register: &str, record: RecordId, changed: i64) -> Result<Vec<Entry>, StoreError> {
+        let rows = sqlx::query(
+            "select * from journal where (register = ? and record = ?) or seq = ? \
+             order by seq desc",
+        )
+        .bind(register)
+        .bind(record.0)
+        .bind(changed)
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.iter().map(entry).collect::<Result<_, _>>()?)
+    }
+
+    /// Parts (divisions by which snapshots are cut) whose records of a register changed after an entry.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn changed_parts(&self, register: &str, after: JournalSeq) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query("select part from touched where register = ? and seq > ? order by part")
+            .bind(register)
+            .bind(after.0)
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+    }
+}

@@ -1,0 +1,385 @@
+//! Reading records: lists, single records, children, batches.
+
+use bangfu_policy::model::{FieldType, Pack, Register, RegisterId, Value};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Arguments, AssertSqlSafe, Row};
+
+use crate::scope::after;
+use crate::secrets::masked;
+use crate::{RecordId, Scope, Store, StoreError, bulk, schema, search};
+
+/// Most records of one page.
+const MOST_RECORDS: u64 = 100_000;
+
+/// Reads within a scope.
+#[derive(Clone)]
+pub struct Reader {
+    pub(crate) store: Store,
+    pub(crate) scope: Scope,
+}
+
+/// A record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Id.
+    pub id: RecordId,
+    /// Register.
+    pub register: RegisterId,
+    /// Grows with every change.
+    pub version: i64,
+    /// The record that it belongs to.
+    pub parent: Option<RecordId>,
+    /// Code of its division.
+    pub division: String,
+    /// Period of a periodic register.
+    pub period: Option<i32>,
+    /// Journal entry of the last change.
+    pub changed: i64,
+    /// Values in the order of the fields; secret ones masked unless the scope may see them.
+    pub values: Vec<Option<Value>>,
+}
+
+/// A condition on a field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter {
+    /// Position of the field.
+    pub field: u16,
+    /// How it is compared.
+    pub operator: Operator,
+    /// With what; codes as positions.
+    pub values: Vec<Value>,
+}
+
+/// Comparison of a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operator {
+    /// One of the values.
+    In,
+    /// None of the values.
+    NotIn,
+    /// At least the first value.
+    AtLeast,
+    /// At most the first value.
+    AtMost,
+    /// A text that contains the first value.
+    Contains,
+    /// Missing.
+    Missing,
+    /// Known.
+    Known,
+}
+
+/// Order of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// By division, then key.
+    Place,
+    /// By a field.
+    Field(u16),
+}
+
+/// What a list shows.
+#[derive(Clone, Debug)]
+pub struct ListQuery {
+    /// Only below this division.
+    pub division: Option<String>,
+    /// Conditions, all of which hold.
+    pub filters: Vec<Filter>,
+    /// Only these keys.
+    pub keys: Option<Vec<String>>,
+    /// Only children of this record.
+    pub parent: Option<RecordId>,
+    /// Name, part of it, or its sound; or the beginning of the key.
+    pub search: Option<String>,
+    /// Order.
+    pub sort: Sort,
+    /// Backwards.
+    pub descending: bool,
+    /// Records left out at the beginning.
+    pub offset: u64,
+    /// Most records.
+    pub limit: u64,
+}
+
+impl Default for ListQuery {
+    fn default() -> Self {
+        Self {
+            division: None, filters: Vec::new(), keys: None, parent: None, search: None, sort: Sort::Place,
+            descending: false, offset: 0, limit: 50,
+        }
+    }
+}
+
+/// A page of a list.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The records.
+    pub records: Vec<Record>,
+    /// How many match in all.
+    pub total: u64,
+}
+
+/// Text and arguments of a `where`.
+struct Conditions {
+    text: String,
+    arguments: SqliteArguments,
+}
+
+impl Conditions {
+    fn and(&mut self, text: &str) {
+        self.text.push_str(" and ");
+        self.text.push_str(text);
+    }
+
+    fn bind<'q, T: sqlx::Encode<'q, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(&mut self, value: T) -> Result<(), StoreError> {
+        self.arguments.add(value).map_err(|error| StoreError::Database(sqlx::Error::Encode(error)))
+    }
+}
+
+impl Reader {
+    fn register(&self, register: RegisterId) -> Result<&Register, StoreError> {
+        let found = self.store.pack.registers.get(register.index());
+        found.ok_or_else(|| StoreError::Absent(format!("of register {}", register.0)))
+    }
+
+    /// The one place where queries are bound to the scope.
+    fn conditions(&self, register: RegisterId, query: &ListQuery) -> Result<Option<Conditions>, StoreError> {
+        let definition = self.register(register)?;
+        let Some(prefix) = self.scope.narrowed(register, query.division.as_deref()) else { return Ok(None) };
+        let mut conditions = Conditions { text: String::new(), arguments: SqliteArguments::default() };
+        if prefix.is_empty() {
+            conditions.text.push_str(" where 1");
+        } else {
+            conditions.text.push_str(" where _division >= ? and _division < ?");
+            conditions.bind(prefix.clone())?;
+            conditions.bind(after(&prefix))?;
+        }
+        if let Some(parent) = query.parent {
+            conditions.and("_parent = ?");
+            conditions.bind(parent.0)?;
+        }
+        if let Some(keys) = &query.keys {
+            let key = key_column(definition);
+            conditions.and(&format!("{key} in (select value from json_each(?))"));
+            conditions.bind(serde_json::to_string(keys)?)?;
+        }
+        for filter in &query.filters {
+            self.filter(definition, filter, &mut conditions)?;
+        }
+        if let Some(words) = query.search.as_deref().filter(|words| !words.trim().is_empty()) {
+            searched(register, definition, words, &mut conditions)?;
+        }
+        Ok(Some(conditions))
+    }
+
+    fn filter(&self, register: &Register, filter: &Filter, conditions: &mut Conditions) -> Result<(), StoreError> {
+        let Some(field) = register.fields.get(filter.field as usize) else { return Ok(()) };
+        let column = format!("\"{}\"", field.id);
+        match filter.operator {
+            Operator::Missing => conditions.and(&format!("{column} is null")),
+            Operator::Known => conditions.and(&format!("{column} is not null")),
+            Operator::In | Operator::NotIn => {
+                let marks = vec!["?"; filter.values.len().max(1)].join(", ");
+                let not = if filter.operator == Operator::NotIn { "not " } else { "" };
+                conditions.and(&format!("{column} {not}in ({marks})"));
+                if filter.values.is_empty() {
+                    conditions.bind(None::<i64>)?;
+                }
+                for value in &filter.values {
+                    self.bind_value(&field.id, field.ty, field.secret, value, conditions)?;
+                }
+            }
+            Operator::AtLeast | Operator::AtMost => {
+                if let Some(value) = filter.values.first() {
+                    let sign = if filter.operator == Operator::AtLeast { ">=" } else { "<=" };
+                    conditions.and(&format!("{column} {sign} ?"));
+                    self.bind_value(&field.id, field.ty, field.secret, value, conditions)?;
+                }
+            }
+            Operator::Contains => {
+                if let Some(Value::Text(text)) = filter.values.first() {
+                    conditions.and(&format!("instr({column}, ?) > 0"));
+                    conditions.bind(text.clone())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn bind_value(
+        &self,
+        id: &str,
+        ty: FieldType,
+        secret: bool,
+        value: &Value,
+        conditions: &mut Conditions,
+    ) -> Result<(), StoreError> {
+        match value {
+            Value::Text(text) if secret => conditions.bind(self.store.secrets.seal(id, text)),
+            Value::Text(text) => conditions.bind(text.clone()),
+            Value::Boolean(truth) => conditions.bind(i64::from(*truth)),
+            Value::Integer(position) if matches!(ty, FieldType::Code(_)) => {
+                conditions.bind(bangfu_policy::value::format(&Value::Integer(*position), ty, &self.store.pack))
+            }
+            Value::Integer(number) => conditions.bind(*number),
+        }
+    }
+
+    /// A page of a list and the number of all matches.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn list(&self, register: RegisterId, query: &ListQuery) -> Result<Page, StoreError> {
+        let total = self.count(register, query).await?;
+        let Some(conditions) = self.conditions(register, query)? else { return Ok(Page { records: Vec::new(), total: 0 }) };
+        let definition = self.register(register)?;
+        let way = if query.descending { "desc" } else { "asc" };
+        let order = match query.sort {
+            Sort::Place => format!("_division {way}, {} {way}", key_column(definition)),
+            Sort::Field(field) => match definition.fields.get(field as usize) {
+                Some(field) => format!("\"{}\" {way}, _id", field.id),
+                None => "_id".to_owned(),
+            },
+        };
+        let limit = query.limit.min(MOST_RECORDS);
+        let sql = format!(
+            "select * from {}{} order by {order} limit {limit} offset {}",
+            schema::table(definition),
+            conditions.text,
+            query.offset
+        );
+        let rows = sqlx::query_with(AssertSqlSafe(sql), conditions.arguments).fetch_all(&self.store.readers).await?;
+        let records = rows.iter().map(|row| self.record(register, definition, row)).collect::<Result<_, _>>()?;
+        Ok(Page { records, total })
+    }
+
+    /// How many records match.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn count(&self, register: RegisterId, query: &ListQuery) -> Result<u64, StoreError> {
+        let Some(conditions) = self.conditions(register, query)? else { return Ok(0) };
+        let sql = format!("select count(*) from {}{}", schema::table(self.register(register)?), conditions.text);
+        let row = sqlx::query_with(AssertSqlSafe(sql), conditions.arguments).fetch_one(&self.store.readers).await?;
+        Ok(row.try_get::<i64, _>(0)? as u64)
+    }
+
+    /// The record with a key.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn get(&self, register: RegisterId, key: &str) -> Result<Option<Record>, StoreError> {
+        let query = ListQuery { keys: Some(vec![key.to_owned()]), limit: 1, ..ListQuery::default() };
+        Ok(self.list(register, &query).await?.records.pop())
+    }
+
+    /// The record with an id.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn by_id(&self, register: RegisterId, id: RecordId) -> Result<Option<Record>, StoreError> {
+        let Some(mut conditions) = self.conditions(register, &ListQuery::default())? else { return Ok(None) };
+        conditions.and("_id = ?");
+        conditions.bind(id.0)?;
+        let definition = self.register(register)?;
+        let sql = format!("select * from {}{}", schema::table(definition), conditions.text);
+        let row = sqlx::query_with(AssertSqlSafe(sql), conditions.arguments).fetch_optional(&self.store.readers).await?;
+        row.map(|row| self.record(register, definition, &row)).transpose()
+    }
+
+    /// Records of a register that belong to a record.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn children(&self, register: RegisterId, parent: RecordId) -> Result<Vec<Record>, StoreError> {
+        let query = ListQuery { parent: Some(parent), limit: MOST_RECORDS, ..ListQuery::default() };
+        Ok(self.list(register, &query).await?.records)
+    }
+
+    /// Records of a register kept for a division itself (not those below it).
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn of_division(&self, register: RegisterId, code: &str) -> Result<Vec<Record>, StoreError> {
+        let query = ListQuery { division: Some(code.to_owned()), limit: 1000, ..ListQuery::default() };
+        let mut records = self.list(register, &query).await?.records;
+        records.retain(|record| record.division == code);
+        Ok(records)
+    }
+
+    /// Records of a division as a batch in the columns of snapshots, sorted by division, parent and key.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn batch(&self, register: RegisterId, division: &str) -> Result<arrow::array::RecordBatch, StoreError> {
+        let prefix = self.scope.narrowed(register, Some(division)).ok_or_else(|| StoreError::Scope {
+            division: division.to_owned(),
+            scope: self.scope.division.clone(),
+        })?;
+        let mut connection = self.store.readers.acquire().await?;
+        let mut handle = connection.lock_handle().await?;
+        tokio::task::block_in_place(|| bulk::read(&mut handle, &self.store.pack, register, &prefix))
+    }
+
+    fn record(&self, register: RegisterId, definition: &Register, row: &SqliteRow) -> Result<Record, StoreError> {
+        let pack: &Pack = &self.store.pack;
+        let mut values = Vec::with_capacity(definition.fields.len());
+        for field in &definition.fields {
+            let id = field.id.as_str();
+            values.push(if field.secret {
+                let sealed: Option<Vec<u8>> = row.try_get(id)?;
+                let text = sealed.and_then(|sealed| self.store.secrets.open(id, &sealed));
+                text.map(|text| Value::Text(if self.scope.unmask { text } else { masked(&text) }))
+            } else {
+                match field.ty {
+                    FieldType::Boolean => row.try_get::<Option<i64>, _>(id)?.map(|truth| Value::Boolean(truth != 0)),
+                    FieldType::Code(list) => {
+                        let text: Option<String> = row.try_get(id)?;
+                        let codes = pack.codes.get(list.index());
+                        let position = |text: String| codes?.values.iter().position(|code| code.code == text);
+                        text.and_then(position).map(|position| Value::Integer(position as i64))
+                    }
+                    _ if field.ty.is_text() => row.try_get::<Option<String>, _>(id)?.map(Value::Text),
+                    _ => row.try_get::<Option<i64>, _>(id)?.map(Value::Integer),
+                }
+            });
+        }
+        Ok(Record {
+            id: RecordId(row.try_get("_id")?),
+            register,
+            version: row.try_get("_version")?,
+            parent: row.try_get::<Option<i64>, _>("_parent")?.map(RecordId),
+            division: row.try_get("_division")?,
+            period: row.try_get::<Option<i64>, _>("_period")?.map(|period| period as i32),
+            changed: row.try_get("_changed")?,
+            values,
+        })
+    }
+}
+
+/// Column of the key, quoted; the row id for registers without key.
+fn key_column(register: &Register) -> String {
+    let key = register.key.and_then(|key| register.fields.get(key as usize));
+    key.map_or_else(|| "_id".to_owned(), |key| format!("\"{}\"", key.id))
+}
+
+fn searched(register: RegisterId, definition: &Register, words: &str, conditions: &mut Conditions) -> Result<(), StoreError> {
+    let words = words.trim();
+    let key = key_column(definition);
+    let looks_like_key = words.chars().any(|c| c.is_ascii_digit());
+    if looks_like_key || definition.label.is_none() {
+        conditions.and(&format!("{key} >= ? and {key} < ?"));
+        conditions.bind(words.to_owned())?;
+        return conditions.bind(after(words));
+    }
+    for (token, beginning) in search::wanted(words) {
+        let range = if beginning { "token >= ? and token < ?" } else { "token = ?" };
+        conditions.and(&format!("_id in (select record from search where {range} and register = ?)"));
+        conditions.bind(token.clone())?;
+        if beginning {
+            conditions.bind(after(&token))?;
+        }
+        conditions.bind(i64::from(register.0))?;
+    }
+    Ok(())
+}
