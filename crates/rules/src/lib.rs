@@ -7,6 +7,7 @@ pub mod distribution;
 pub mod frame;
 pub mod interpret;
 pub mod needs;
+pub mod results;
 pub mod snapshot;
 pub mod cases;
 pub mod explain;

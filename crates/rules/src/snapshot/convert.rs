@@ -19,7 +19,7 @@ use super::columns::{Growing, Kind, Texts, filled, set};
 use crate::frame::Bitmap;
 
 /// What a column is to become.
-pub(super) enum Target<'a> {
+pub(crate) enum Target<'a> {
     Integer,
     /// Integers count whole numbers (`whole`) or units of `10^-scale`.
     Decimal { scale: u8, whole: bool },
@@ -30,7 +30,7 @@ pub(super) enum Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    pub(super) fn of(pack: &'a Pack, ty: FieldType, scale_written: Option<u8>) -> Self {
+    pub(crate) fn of(pack: &'a Pack, ty: FieldType, scale_written: Option<u8>) -> Self {
         match ty {
             FieldType::Integer | FieldType::Year => Self::Integer,
             FieldType::Decimal(scale) => Self::Decimal { scale, whole: scale_written != Some(scale) },
@@ -42,7 +42,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    pub(super) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::Boolean => Kind::Boolean,
             Self::Text => Kind::Text,
@@ -51,7 +51,7 @@ impl<'a> Target<'a> {
     }
 
     /// What a column may be, for messages.
-    pub(super) fn expected(&self) -> String {
+    pub(crate) fn expected(&self) -> String {
         match self {
             Self::Integer => "an integer column".to_owned(),
             Self::Decimal { scale, whole: false } if *scale == 2 => {
@@ -72,10 +72,10 @@ fn positions(list: &CodeList) -> HashMap<&str, i64> {
 
 /// Values that are none of their type.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Bad {
-    pub(super) count: u64,
+pub(crate) struct Bad {
+    pub(crate) count: u64,
     /// First row and what stands there.
-    pub(super) first: Option<(usize, String)>,
+    pub(crate) first: Option<(usize, String)>,
 }
 
 impl Bad {
@@ -85,7 +85,7 @@ impl Bad {
     }
 
     /// Adds what was found in a later piece that begins at `start`.
-    pub(super) fn extend(&mut self, other: Self, start: usize) {
+    pub(crate) fn extend(&mut self, other: Self, start: usize) {
         self.count += other.count;
         if self.first.is_none() {
             self.first = other.first.map(|(row, sample)| (row + start, sample));
@@ -94,7 +94,7 @@ impl Bad {
 }
 
 /// The type of the array cannot be meant.
-pub(super) struct WrongType;
+pub(crate) struct WrongType;
 
 fn validity(array: &dyn Array) -> Option<Bitmap> {
     let nulls = array.nulls().filter(|nulls| nulls.null_count() > 0)?;
@@ -200,7 +200,7 @@ fn text_at(array: &ArrayRef, row: usize) -> Result<Option<&str>, WrongType> {
 }
 
 /// Appends an array to a column; `start` is the row of its first value in the piece that is read.
-pub(super) fn push(
+pub(crate) fn push(
     column: &mut Growing,
     array: &ArrayRef,
     target: &Target<'_>,
@@ -350,7 +350,7 @@ fn date_of_text(text: &str) -> Option<i64> {
 }
 
 /// Appends an array to a technical column of texts; integers are written out, since keys of other systems may be.
-pub(super) fn push_texts(texts: &mut Texts, array: &ArrayRef) -> Result<(), WrongType> {
+pub(crate) fn push_texts(texts: &mut Texts, array: &ArrayRef) -> Result<(), WrongType> {
     let array = match array.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => array.clone(),
         DataType::Dictionary(_, _)

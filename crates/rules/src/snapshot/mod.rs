@@ -9,11 +9,11 @@
 
 mod assemble;
 pub(crate) mod columns;
-mod convert;
+pub(crate) mod convert;
 mod files;
 mod manifest;
 mod matching;
-mod writer;
+pub(crate) mod writer;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};

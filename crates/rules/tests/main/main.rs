@@ -2,4 +2,5 @@
 
 mod packs;
 mod pack_cases;
+mod results;
 mod snapshots;

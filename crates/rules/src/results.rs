@@ -1,0 +1,531 @@
+//! Result folders: one Parquet file per entity, the indicators, and a summary. Layout: `docs/snapshot-format.md`.
+//!
+//! This module writes and reads what was computed; it computes nothing but the counts of the summary.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int32Array,
+    Int64Array, RecordBatch, StringArray,
+};
+use arrow::datatypes::{DataType, Field, Float64Type, Int32Type, Int64Type, Schema, SchemaRef};
+use bangfu_policy::ir::{Scalar, Type};
+use bangfu_policy::model::{Entity, FieldType, IndicatorId, Pack, VariableId};
+use bangfu_policy::value::format_number;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde::{Deserialize, Serialize};
+
+use crate::frame::{Column, Frame};
+use crate::interpret::stored;
+use crate::snapshot::SnapshotError;
+use crate::snapshot::columns::{Growing, Texts};
+use crate::snapshot::convert::{Bad, Target, push, push_texts};
+use crate::snapshot::writer::write_parquet;
+
+/// Rows of a written batch.
+const BATCH: usize = 131_072;
+
+/// `summary.json`.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Summary {
+    /// Date of the run.
+    pub as_of: String,
+    /// Hash of the pack.
+    pub policy_hash: String,
+    /// Hash of the snapshot.
+    pub snapshot_hash: String,
+    /// Parameters that were set, as written.
+    pub parameters: BTreeMap<String, String>,
+    /// Entities by id.
+    pub entities: BTreeMap<String, EntityCount>,
+    /// Boolean variables by `entity.variable`.
+    pub booleans: BTreeMap<String, BooleanCount>,
+    /// Money variables by `entity.variable`.
+    pub amounts: BTreeMap<String, AmountSum>,
+    /// Warnings of the snapshot as sentences.
+    pub warnings: Vec<String>,
+    /// Milliseconds per stage.
+    pub timings_ms: BTreeMap<String, f64>,
+}
+
+/// Rows of an entity.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct EntityCount {
+    /// Rows.
+    pub rows: u64,
+}
+
+/// Outcomes of a boolean variable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct BooleanCount {
+    /// True.
+    pub yes: u64,
+    /// False.
+    pub no: u64,
+    /// Cannot be told.
+    pub unknown: u64,
+}
+
+/// Sum of a money variable.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct AmountSum {
+    /// Sum of the known amounts, in units of the currency.
+    pub sum: String,
+    /// Rows with a known amount.
+    pub known: u64,
+    /// Rows without.
+    pub unknown: u64,
+}
+
+/// A row of `indicators.parquet`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct IndicatorRow {
+    /// Code of the division.
+    pub division: String,
+    /// Id of its level.
+    pub level: String,
+    /// Id of the indicator.
+    pub indicator: String,
+    /// Above the line, in the smallest unit.
+    pub numerator: Option<i64>,
+    /// Below the line.
+    pub denominator: Option<i64>,
+    /// For reading; the exact value is the quotient.
+    pub value: Option<f64>,
+    /// Rows that could not be counted.
+    pub unknown: i64,
+}
+
+/// Results of an entity, as read.
+#[derive(Clone, Debug, Default)]
+pub struct EntityResults {
+    /// Keys of the records; division codes for levels.
+    pub keys: Vec<String>,
+    /// Code of the division that each record lies in.
+    pub divisions: Vec<String>,
+    /// Variables with their values.
+    pub columns: Vec<(VariableId, Column)>,
+}
+
+impl EntityResults {
+    /// Value of a variable for a row.
+    pub fn value(&self, variable: VariableId, row: usize) -> Scalar {
+        let column = self.columns.iter().find(|(id, _)| *id == variable);
+        column.map_or(Scalar::Missing, |(_, column)| stored(column, row))
+    }
+}
+
+/// What changed between two runs in a boolean variable.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Difference {
+    /// Id of the entity.
+    pub entity: String,
+    /// Id of the variable.
+    pub variable: String,
+    /// Keys of records that are true now and were not.
+    pub entered: Vec<String>,
+    /// Keys of records that were true and are false now, or are no longer there.
+    pub left: Vec<String>,
+    /// Keys of records that were known and cannot be told now.
+    pub unknown: Vec<String>,
+}
+
+/// Writes a result folder; counts and sums are added to the summary, which is returned as written.
+///
+/// # Errors
+/// The folder or a file cannot be written.
+pub fn write(
+    folder: &Path,
+    pack: &Pack,
+    frame: &Frame,
+    entities: &HashMap<Entity, Vec<(VariableId, Column)>>,
+    indicators: &[IndicatorRow],
+    mut summary: Summary,
+) -> Result<Summary, SnapshotError> {
+    let failed = |source| SnapshotError::File { path: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    for (entity, columns) in entities {
+        write_entity(folder, pack, frame, *entity, columns)?;
+        count(pack, frame, *entity, columns, &mut summary);
+    }
+    write_indicators(&folder.join("indicators.parquet"), indicators)?;
+    let path = folder.join("summary.json");
+    let text = serde_json::to_string_pretty(&summary)
+        .map_err(|source| SnapshotError::Manifest { path: path.clone(), source })?;
+    let temporary = folder.join("summary.json.new");
+    let failed = |source| SnapshotError::File { path: path.clone(), source };
+    std::fs::write(&temporary, text).map_err(failed)?;
+    std::fs::rename(&temporary, &path).map_err(failed)?;
+    Ok(summary)
+}
+
+/// Adds rows, outcomes and sums of an entity to a summary.
+pub fn count(
+    pack: &Pack,
+    frame: &Frame,
+    entity: Entity,
+    columns: &[(VariableId, Column)],
+    summary: &mut Summary,
+) {
+    let rows = frame.tables.get(&entity).map_or(0, |table| table.rows);
+    let id = pack.entity_id(entity);
+    summary.entities.insert(id.to_owned(), EntityCount { rows: rows as u64 });
+    for (variable, column) in columns {
+        let Some(variable) = pack.variables.get(variable.index()) else { continue };
+        let name = format!("{id}.{}", variable.id);
+        match variable.ty {
+            Type::Boolean => {
+                let mut found = BooleanCount::default();
+                for row in 0..rows {
+                    match stored(column, row) {
+                        Scalar::Boolean(true) => found.yes += 1,
+                        Scalar::Boolean(false) => found.no += 1,
+                        _ => found.unknown += 1,
+                    }
+                }
+                summary.booleans.insert(name, found);
+            }
+            Type::Number { money: true, scale } => {
+                let (mut sum, mut known) = (0_i128, 0);
+                for row in 0..rows {
+                    if let Scalar::Integer(amount) = stored(column, row) {
+                        sum += i128::from(amount);
+                        known += 1;
+                    }
+                }
+                let sum = i64::try_from(sum).map_or_else(|_| sum.to_string(), |sum| format_number(sum, scale));
+                summary.amounts.insert(name, AmountSum { sum, known, unknown: rows as u64 - known });
+            }
+            _ => {}
+        }
+    }
+}
+
+fn write_entity(
+    folder: &Path,
+    pack: &Pack,
+    frame: &Frame,
+    entity: Entity,
+    columns: &[(VariableId, Column)],
+) -> Result<(), SnapshotError> {
+    let Some(table) = frame.tables.get(&entity) else { return Ok(()) };
+    let id = pack.entity_id(entity);
+    let (deepest, of_row) = division_rows(pack, frame, entity, table.rows);
+    let codes = deepest.and_then(|level| frame.tables.get(&level)).map(|table| table.keys.as_slice()).unwrap_or_default();
+    let mut fields = Vec::new();
+    let key = key_column(pack, entity);
+    if let Some(key) = &key {
+        fields.push(Field::new(key, DataType::Utf8, false));
+    }
+    fields.push(Field::new("division", DataType::Utf8, true));
+    for (variable, _) in columns {
+        if let Some(variable) = pack.variables.get(variable.index()) {
+            fields.push(Field::new(&variable.id, physical(variable.ty), true));
+        }
+    }
+    let schema: SchemaRef = Arc::new(Schema::new(fields));
+    let mut batches = Vec::new();
+    let mut start = 0;
+    while start < table.rows || batches.is_empty() {
+        let end = (start + BATCH).min(table.rows);
+        let mut arrays: Vec<ArrayRef> = Vec::new();
+        if key.is_some() {
+            arrays.push(Arc::new(StringArray::from_iter_values(table.keys.get(start..end).unwrap_or_default())));
+        }
+        let divisions = (start..end).map(|row| codes.get(of_row.get(row).map_or(0, |at| *at as usize)));
+        arrays.push(Arc::new(divisions.map(|code| code.map(String::as_str)).collect::<StringArray>()));
+        for (variable, column) in columns {
+            if let Some(variable) = pack.variables.get(variable.index()) {
+                arrays.push(array(pack, column, variable.ty, start, end));
+            }
+        }
+        let batch = RecordBatch::try_new(schema.clone(), arrays)
+            .map_err(|source| SnapshotError::Arrow { register: id.to_owned(), source })?;
+        batches.push(batch);
+        start = end;
+        if table.rows == 0 {
+            break;
+        }
+    }
+    write_parquet(&folder.join(format!("{id}.parquet")), &schema, &batches)?;
+    Ok(())
+}
+
+/// Name of the key column; `None` for levels, whose key is the division, and for registers without key.
+fn key_column(pack: &Pack, entity: Entity) -> Option<String> {
+    let Entity::Register(id) = entity else { return None };
+    let register = pack.registers.get(id.index())?;
+    register.fields.get(register.key? as usize).map(|field| field.id.clone())
+}
+
+/// The deepest level above an entity, and for each row the row of its division there.
+fn division_rows(pack: &Pack, frame: &Frame, entity: Entity, rows: usize) -> (Option<Entity>, Vec<u32>) {
+    let mut at = entity;
+    let mut of_row: Vec<u32> = (0..rows as u32).collect();
+    while !matches!(at, Entity::Level(_)) {
+        let Some(above) = pack.parent(at) else { return (None, of_row) };
+        let Some(table) = frame.tables.get(&at) else { return (None, of_row) };
+        let mut parents = vec![0; table.rows];
+        for (parent, bounds) in table.offsets.windows(2).enumerate() {
+            let [start, end] = bounds else { continue };
+            if let Some(children) = parents.get_mut(*start as usize..*end as usize) {
+                children.fill(parent as u32);
+            }
+        }
+        for row in &mut of_row {
+            *row = parents.get(*row as usize).copied().unwrap_or(0);
+        }
+        at = above;
+    }
+    (Some(at), of_row)
+}
+
+fn physical(ty: Type) -> DataType {
+    match ty {
+        Type::Boolean => DataType::Boolean,
+        Type::Number { money: false, scale: 0 } => DataType::Int64,
+        Type::Number { scale, .. } => DataType::Decimal128(18, scale as i8),
+        Type::Date => DataType::Date32,
+        Type::Code(_) | Type::Text => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+    }
+}
+
+fn array(pack: &Pack, column: &Column, ty: Type, start: usize, end: usize) -> ArrayRef {
+    let number = |row| match stored(column, row) {
+        Scalar::Integer(number) => Some(number),
+        _ => None,
+    };
+    let rows = start..end;
+    match ty {
+        Type::Boolean => Arc::new(
+            rows.map(|row| match stored(column, row) {
+                Scalar::Boolean(truth) => Some(truth),
+                _ => None,
+            })
+            .collect::<BooleanArray>(),
+        ),
+        Type::Number { money: false, scale: 0 } => Arc::new(rows.map(number).collect::<Int64Array>()),
+        Type::Number { scale, .. } => {
+            let values: Decimal128Array = rows.map(|row| number(row).map(i128::from)).collect();
+            Arc::new(values.with_data_type(DataType::Decimal128(18, scale as i8)))
+        }
+        Type::Date => Arc::new(rows.map(|row| number(row).map(|day| day as i32)).collect::<Date32Array>()),
+        Type::Code(_) | Type::Text => {
+            let codes = match ty {
+                Type::Code(list) => pack.codes.get(list.index()).map(|list| list.values.as_slice()).unwrap_or_default(),
+                _ => &[],
+            };
+            let inside = |number: &i64| usize::try_from(*number).is_ok_and(|at| at < codes.len());
+            let keys: Int32Array = rows.map(|row| number(row).filter(inside).map(|at| at as i32)).collect();
+            let texts: ArrayRef = Arc::new(StringArray::from_iter_values(codes.iter().map(|code| &code.code)));
+            match DictionaryArray::<Int32Type>::try_new(keys, texts) {
+                Ok(array) => Arc::new(array),
+                // Keys were checked against the list, so this arm is for an empty list only.
+                Err(_) => arrow::array::new_null_array(&physical(ty), end - start),
+            }
+        }
+    }
+}
+
+fn write_indicators(path: &Path, rows: &[IndicatorRow]) -> Result<(), SnapshotError> {
+    let schema: SchemaRef = Arc::new(Schema::new(vec![
+        Field::new("division", DataType::Utf8, false),
+        Field::new("level", DataType::Utf8, false),
+        Field::new("indicator", DataType::Utf8, false),
+        Field::new("numerator", DataType::Int64, true),
+        Field::new("denominator", DataType::Int64, true),
+        Field::new("value", DataType::Float64, true),
+        Field::new("unknown", DataType::Int64, false),
+    ]));
+    let text = |value: fn(&IndicatorRow) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(rows.iter().map(value)))
+    };
+    let arrays: Vec<ArrayRef> = vec![
+        text(|row| &row.division),
+        text(|row| &row.level),
+        text(|row| &row.indicator),
+        Arc::new(rows.iter().map(|row| row.numerator).collect::<Int64Array>()),
+        Arc::new(rows.iter().map(|row| row.denominator).collect::<Int64Array>()),
+        Arc::new(rows.iter().map(|row| row.value).collect::<Float64Array>()),
+        Arc::new(rows.iter().map(|row| Some(row.unknown)).collect::<Int64Array>()),
+    ];
+    let batch = RecordBatch::try_new(schema.clone(), arrays)
+        .map_err(|source| SnapshotError::Arrow { register: "indicators".to_owned(), source })?;
+    write_parquet(path, &schema, &[batch])?;
+    Ok(())
+}
+
+/// The summary of a result folder.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read_summary(folder: &Path) -> Result<Summary, SnapshotError> {
+    let path = folder.join("summary.json");
+    let text = std::fs::read_to_string(&path).map_err(|source| SnapshotError::File { path: path.clone(), source })?;
+    serde_json::from_str(&text).map_err(|source| SnapshotError::Manifest { path, source })
+}
+
+fn batches(path: &Path) -> Result<Vec<RecordBatch>, SnapshotError> {
+    let failed = |source| SnapshotError::Parquet { path: path.to_owned(), source };
+    let file = std::fs::File::open(path).map_err(|source| SnapshotError::File { path: path.to_owned(), source })?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?.with_batch_size(BATCH);
+    let reader = reader.build().map_err(failed)?;
+    reader.map(|batch| batch.map_err(|error| failed(parquet::errors::ParquetError::from(error)))).collect()
+}
+
+fn column<'b>(batch: &'b RecordBatch, path: &Path, name: &str) -> Result<&'b ArrayRef, SnapshotError> {
+    batch.column_by_name(name).ok_or_else(|| SnapshotError::NoColumn {
+        place: path.display().to_string(),
+        register: "results".to_owned(),
+        column: name.to_owned(),
+    })
+}
+
+/// The indicators of a result folder; those that the pack no longer has are left out.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read_indicators(folder: &Path, pack: &Pack) -> Result<Vec<(IndicatorId, IndicatorRow)>, SnapshotError> {
+    let path = folder.join("indicators.parquet");
+    let mut rows = Vec::new();
+    for batch in batches(&path)? {
+        let wrong = |name: &str| SnapshotError::ColumnType {
+            place: path.display().to_string(),
+            column: name.to_owned(),
+            found: "another type".to_owned(),
+            expected: "what `bangfu run` writes".to_owned(),
+        };
+        let text = |name: &str| -> Result<Vec<String>, SnapshotError> {
+            let array = column(&batch, &path, name)?.as_string_opt::<i32>().ok_or_else(|| wrong(name))?;
+            Ok(array.iter().map(|text| text.unwrap_or_default().to_owned()).collect())
+        };
+        let number = |name: &str| -> Result<Vec<Option<i64>>, SnapshotError> {
+            let array = column(&batch, &path, name)?.as_primitive_opt::<Int64Type>().ok_or_else(|| wrong(name))?;
+            Ok(array.iter().collect())
+        };
+        let values = column(&batch, &path, "value")?.as_primitive_opt::<Float64Type>().ok_or_else(|| wrong("value"))?;
+        let names = text("division")?.into_iter().zip(text("level")?).zip(text("indicator")?);
+        let numbers = number("numerator")?.into_iter().zip(number("denominator")?).zip(number("unknown")?);
+        for ((((division, level), indicator), ((numerator, denominator), unknown)), value) in
+            names.zip(numbers).zip(values)
+        {
+            if let Some(id) = pack.indicator(&indicator) {
+                let unknown = unknown.unwrap_or(0);
+                rows.push((id, IndicatorRow { division, level, indicator, numerator, denominator, value, unknown }));
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// The results of an entity; variables that the pack no longer has are left out. No file: no rows.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read_entity(folder: &Path, pack: &Pack, entity: Entity) -> Result<EntityResults, SnapshotError> {
+    let path: PathBuf = folder.join(format!("{}.parquet", pack.entity_id(entity)));
+    if !path.is_file() {
+        return Ok(EntityResults::default());
+    }
+    let key = key_column(pack, entity);
+    let (mut keys, mut divisions) = (Texts::default(), Texts::default());
+    let mut grown: Vec<(VariableId, Growing)> = Vec::new();
+    let (mut scratch, mut bad) = (Vec::new(), Bad::default());
+    let wrong = |name: &str, found: &DataType| SnapshotError::ColumnType {
+        place: path.display().to_string(),
+        column: name.to_owned(),
+        found: found.to_string(),
+        expected: "what `bangfu run` writes for this policy; run it again".to_owned(),
+    };
+    for batch in batches(&path)? {
+        let division = column(&batch, &path, "division")?;
+        push_texts(&mut divisions, division).map_err(|_| wrong("division", division.data_type()))?;
+        if let Some(key) = &key {
+            let array = column(&batch, &path, key)?;
+            push_texts(&mut keys, array).map_err(|_| wrong(key, array.data_type()))?;
+        }
+        for (index, variable) in pack.variables.iter().enumerate().filter(|(_, variable)| variable.of == entity) {
+            let Some(array) = batch.column_by_name(&variable.id) else { continue };
+            let target = Target::of(pack, stored_type(variable.ty), None);
+            let id = VariableId(index as u16);
+            if grown.iter().all(|(known, _)| *known != id) {
+                grown.push((id, Growing::new(target.kind())));
+            }
+            if let Some((_, column)) = grown.iter_mut().find(|(known, _)| *known == id) {
+                push(column, array, &target, &mut scratch, &mut bad, 0)
+                    .map_err(|_| wrong(&variable.id, array.data_type()))?;
+            }
+        }
+    }
+    let text = |texts: &Texts| (0..texts.len()).map(|row| texts.get(row).unwrap_or_default().to_owned()).collect();
+    let divisions: Vec<String> = text(&divisions);
+    let keys = match (entity, &key) {
+        (Entity::Level(_), _) => divisions.clone(),
+        (_, Some(_)) => text(&keys),
+        _ => vec![String::new(); divisions.len()],
+    };
+    Ok(EntityResults { keys, divisions, columns: grown.into_iter().map(|(id, column)| (id, column.finish())).collect() })
+}
+
+fn stored_type(ty: Type) -> FieldType {
+    match ty {
+        Type::Boolean => FieldType::Boolean,
+        Type::Number { money: false, scale: 0 } => FieldType::Integer,
+        Type::Number { scale, .. } => FieldType::Decimal(scale),
+        Type::Date => FieldType::Date,
+        Type::Code(list) => FieldType::Code(list),
+        Type::Text => FieldType::Text,
+    }
+}
+
+/// What changed from one result folder to another: for every boolean variable of registers with a key, and of levels.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn differences(before: &Path, after: &Path, pack: &Pack) -> Result<Vec<Difference>, SnapshotError> {
+    let mut entities: Vec<Entity> = pack.variables.iter().map(|variable| variable.of).collect();
+    entities.sort_unstable();
+    entities.dedup();
+    let mut found = Vec::new();
+    for entity in entities {
+        let old = read_entity(before, pack, entity)?;
+        let new = read_entity(after, pack, entity)?;
+        if new.keys.iter().chain(&old.keys).any(String::is_empty) {
+            continue;
+        }
+        let row_before: HashMap<&str, usize> = old.keys.iter().enumerate().map(|(row, key)| (key.as_str(), row)).collect();
+        let row_after: HashMap<&str, usize> = new.keys.iter().enumerate().map(|(row, key)| (key.as_str(), row)).collect();
+        for (index, variable) in pack.variables.iter().enumerate() {
+            let id = VariableId(index as u16);
+            let known = |results: &EntityResults| results.columns.iter().any(|(column, _)| *column == id);
+            if variable.of != entity || variable.ty != Type::Boolean || !known(&old) || !known(&new) {
+                continue;
+            }
+            let mut difference = Difference {
+                entity: pack.entity_id(entity).to_owned(),
+                variable: variable.id.clone(),
+                ..Difference::default()
+            };
+            for (row, key) in new.keys.iter().enumerate() {
+                let earlier = row_before.get(key.as_str()).map(|row| old.value(id, *row));
+                match (earlier, new.value(id, row)) {
+                    (earlier, Scalar::Boolean(true)) if earlier != Some(Scalar::Boolean(true)) => {
+                        difference.entered.push(key.clone());
+                    }
+                    (Some(Scalar::Boolean(true)), Scalar::Boolean(false)) => difference.left.push(key.clone()),
+                    (Some(Scalar::Boolean(_)), Scalar::Missing) => difference.unknown.push(key.clone()),
+                    _ => {}
+                }
+            }
+            let gone = old.keys.iter().enumerate().filter(|(_, key)| !row_after.contains_key(key.as_str()));
+            let gone = gone.filter(|(row, _)| old.value(id, *row) == Scalar::Boolean(true));
+            difference.left.extend(gone.map(|(_, key)| key.clone()));
+            if !(difference.entered.is_empty() && difference.left.is_empty() && difference.unknown.is_empty()) {
+                found.push(difference);
+            }
+        }
+    }
+    Ok(found)
+}
