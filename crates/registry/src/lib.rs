@@ -8,3 +8,6 @@ pub mod intake;
 pub mod synth;
 pub mod views;
 pub mod packs;
+
+pub use bangfu_office as office;
+pub use bangfu_store as store;

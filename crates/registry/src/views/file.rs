@@ -24,6 +24,12 @@ pub struct Fact {
     pub id: String,
     /// Its register.
     pub register: RegisterId,
+    /// Row in the store.
+    pub row: i64,
+    /// Row of the record above.
+    pub parent: Option<i64>,
+    /// Journal entry of the last change.
+    pub changed: i64,
     /// Division code.
     pub division: String,
     /// Period of a periodic register.

@@ -4,6 +4,7 @@
 //! leave as people of the language read them.
 
 pub mod charts;
+pub mod facts;
 pub mod figures;
 pub mod file;
 pub mod listing;

@@ -19,6 +19,12 @@ pub enum PageError {
     /// The request cannot be understood.
     #[error("the request cannot be understood: {0}")]
     BadRequest(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] bangfu_registry::store::StoreError),
+    /// A file to take away cannot be written.
+    #[error(transparent)]
+    Office(#[from] bangfu_registry::office::OfficeError),
     /// A template failed: a bug.
     #[error(transparent)]
     Template(#[from] minijinja::Error),
@@ -38,7 +44,7 @@ impl PageError {
         match self {
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::Template(_) | Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Store(_) | Self::Office(_) | Self::Template(_) | Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }

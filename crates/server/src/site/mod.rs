@@ -6,7 +6,6 @@
 pub mod assets;
 pub mod edge;
 pub mod error;
-pub mod facts;
 pub mod pages;
 pub mod own;
 pub mod routes;
@@ -20,6 +19,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::response::{Html, IntoResponse, Response};
 use bangfu_policy::model::Pack;
+use bangfu_registry::views::facts::Facts;
 use bangfu_registry::views::figures::{self, Language};
 use bangfu_registry::views::map::Boundary;
 use bangfu_registry::views::places::Places;
@@ -35,7 +35,7 @@ pub struct Site {
     /// The policy.
     pub pack: Arc<Pack>,
     /// Records.
-    pub facts: facts::Facts,
+    pub facts: Facts,
     /// All divisions.
     pub places: Places,
     /// Boundaries for the map; none: the overview has tables only.

@@ -54,8 +54,8 @@ pub async fn index(State(site): State<Shared>, visit: Visit) -> Result<Response,
             }))
         })
         .collect();
-    let runs = site.facts.runs(visit.language).await?;
-    let differences = site.facts.differences(pack, visit.language).await?;
+    let runs = site.facts.runs().await?;
+    let differences = site.facts.differences(visit.language).await?;
     let own = own! { answers, amounts, runs, differences, here => "/determinations" };
     site.render(&visit, "determinations", "determinations/index.html", own)
 }

@@ -7,11 +7,11 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bangfu_policy::model::{Entity, Pack, RegisterId, RegisterKind, text_in};
 use bangfu_registry::views::file::{self, Fact, Material};
+use bangfu_registry::views::facts::Table;
 use bangfu_registry::views::{figures, listing, overview, reference};
 
 use super::reasons;
 use crate::site::Shared;
-use crate::site::facts;
 use crate::site::error::PageError;
 use crate::site::own::own;
 use crate::site::visit::Visit;
@@ -129,8 +129,8 @@ pub async fn export(State(site): State<Shared>, visit: Visit, Path((id, kind)): 
     query.limit = LARGEST_EXPORT;
     let (facts, total) = site.facts.page(&query).await?;
     let table = file::children(&site.pack, register_id, &facts, &site.places, visit.language);
-    let mut header = vec![site.text(&visit, "division-code"), site.text(&visit, "division")];
-    header.extend(table.columns.iter().map(|(title, _)| title.clone()));
+    let mut columns = vec![(site.text(&visit, "division-code"), false), (site.text(&visit, "division"), false)];
+    columns.extend(table.columns);
     let mut rows: Vec<Vec<String>> = facts
         .iter()
         .zip(table.rows)
@@ -148,14 +148,14 @@ pub async fn export(State(site): State<Shared>, visit: Visit, Path((id, kind)): 
             "export-cut",
             &[("n", figures::grouped(facts.len() as i64)), ("total", figures::grouped(total as i64))],
         );
-        rows.push(vec![note]);
+        let mut last = vec![String::new(); columns.len()];
+        last.first_mut().into_iter().for_each(|cell| cell.clone_from(&note));
+        rows.push(last);
     }
+    let table = Table { title: table.title, columns, rows };
     let (kind, bytes) = match kind.as_str() {
-        "export.csv" => ("text/csv; charset=utf-8", facts::csv(&header, &rows)?),
-        "export.xlsx" => (
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            facts::xlsx(&table.title, &header, &rows)?,
-        ),
+        "export.csv" => ("text/csv; charset=utf-8", table.csv()?),
+        "export.xlsx" => ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", table.xlsx()?),
         _ => return Err(PageError::not_found("page", visit.path)),
     };
     let extension = if kind.starts_with("text") { "csv" } else { "xlsx" };
