@@ -221,6 +221,12 @@ impl Source<'_> {
                 )
             };
         }
+        // At the end of the file nothing can be seen: the last line that says something is nearer.
+        let last = (1..=line).rev().find(|line| !self.line(*line).trim().is_empty());
+        let here = match last {
+            Some(last) if last < line => place(self.file, last, self.line(last).chars().count()),
+            _ => here,
+        };
         Diagnostic::new(
             &here,
             format!("this is not YAML: {info}"),

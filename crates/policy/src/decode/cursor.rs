@@ -1,6 +1,6 @@
 //! Reading a map key by key, with one finding for everything that does not fit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::model::{Place, Text};
@@ -11,6 +11,8 @@ use super::tree::{Data, Node};
 pub(super) struct Report {
     pub found: Vec<Diagnostic>,
     pub languages: Vec<String>,
+    /// Ids of all clauses, once the articles are read.
+    pub clauses: HashSet<String>,
 }
 
 impl Report {
@@ -52,7 +54,9 @@ impl<'n> Cursor<'n> {
 
     /// The node under a key.
     pub(super) fn node(&mut self, key: &'static str) -> Option<&'n Node> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         let node = self.entries.iter().find(|(name, ..)| name == key).map(|(_, _, node)| node)?;
         (node.data != Data::Null).then_some(node)
     }
@@ -165,7 +169,8 @@ pub(super) fn languages(node: &Node, key: &str, all: bool, report: &mut Report) 
     let Some(cursor) = Cursor::new(node, &format!("`{key}`"), report) else { return Text::new() };
     let mut text = Text::new();
     for (language, place, node) in cursor.entries() {
-        if !report.languages.contains(language) {
+        // Without languages, which has been said, nothing can be said about them.
+        if !report.languages.is_empty() && !report.languages.contains(language) {
             let advice = format!("the languages of the pack are {}", report.languages.join(", "));
             report.say(place, format!("`{language}` is not a language of the pack"), advice);
         }

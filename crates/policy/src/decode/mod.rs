@@ -6,6 +6,7 @@
 //! Every step goes on after an error, so that all errors of a pack are reported at once.
 
 mod cursor;
+mod places;
 mod rules;
 mod screens;
 mod structure;
@@ -36,6 +37,9 @@ pub(crate) const SECTIONS: [&str; 12] = [
     "checks", "screens", "tests",
 ];
 
+/// Most entries of a section; positions are kept in 16 bits.
+const MOST_ENTRIES: usize = 10_000;
+
 /// Entries of a section from all files: id, its place, definition.
 type Entries<'n> = Vec<(&'n str, &'n Place, &'n Node)>;
 
@@ -55,10 +59,20 @@ pub fn load(files: &[SourceFile]) -> Result<Pack, Vec<Diagnostic>> {
             Err(diagnostic) => report.found.push(diagnostic),
         }
     }
+    // What stands in a file that cannot be read would look undefined everywhere else.
+    if !report.found.is_empty() {
+        return Err(report.found);
+    }
     let mut pack = empty(hash(&files));
     fill(&mut pack, &roots, &files, &mut report);
     if report.found.is_empty() {
         return Ok(pack);
+    }
+    for finding in &mut report.found {
+        places::settle(&mut finding.place, &files);
+        if let Some((place, _)) = &mut finding.related {
+            places::settle(place, &files);
+        }
     }
     report.found.sort_by(|a, b| {
         let key = |d: &Diagnostic| (d.place.file.clone(), d.place.line, d.place.column);
@@ -84,6 +98,7 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     report.languages.clone_from(&pack.policy.languages);
     structure::divisions(pack, &section(roots, "divisions"), report);
     structure::articles(pack, &entries(roots, "articles", report), report);
+    report.clauses = pack.articles.iter().flat_map(|article| &article.clauses).map(|clause| clause.id.clone()).collect();
     structure::codes(pack, &entries(roots, "codes", report), files, report);
     structure::registers(pack, &entries(roots, "registers", report), report);
     let parameters = entries(roots, "parameters", report);
@@ -93,18 +108,21 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     let indicators = entries(roots, "indicators", report);
     let checks = entries(roots, "checks", report);
     let declared = rules::declare(pack, &variables, &programmes, report);
+    let amounts = rules::amounts(pack);
     let mut compiler = Compiler::new(pack);
     structure::parameter_classes(&mut compiler, &parameters, report);
     compiler.variables(declared);
+    let indicator_ids: Vec<&str> = indicators.iter().map(|(id, ..)| *id).collect();
     let indicators = rules::indicators(&mut compiler, &indicators, report);
     let checks = rules::checks(&mut compiler, &checks, report);
     let screens = screens::screens(&mut compiler, &section(roots, "screens"), report);
-    report.found.extend(compiler.diagnostics());
+    let mut found = compiler.diagnostics();
+    found.iter_mut().for_each(|finding| places::in_amount(&mut finding.place, &amounts));
+    report.found.extend(found);
     pack.indicators = indicators;
     pack.checks = checks;
-    pack.screens = screens::with_indicators(pack, screens, &section(roots, "screens"), report);
+    pack.screens = screens::with_indicators(pack, screens, &section(roots, "screens"), &indicator_ids, report);
     tests::tests(pack, &section(roots, "tests"), report);
-    structure::clauses_exist(pack, report);
 }
 
 fn empty(hash: String) -> Pack {
@@ -197,6 +215,10 @@ fn entries<'n>(roots: &'n [Node], name: &str, report: &mut Report) -> Entries<'n
                     );
                     diagnostic.related = Some(((*earlier).clone(), "the first definition".to_owned()));
                     report.found.push(diagnostic);
+                }
+                None if all.len() == MOST_ENTRIES => {
+                    report.say(place, format!("`{name}` has more than {MOST_ENTRIES} entries"), "a pack is not a database: keep records in registers");
+                    return all;
                 }
                 None => {
                     first.insert(id, place);

@@ -12,6 +12,8 @@ use super::tree::{Data, Node};
 
 use super::Entries;
 use super::cursor::{Cursor, Report};
+use super::places::Amount;
+use super::screens::name_text;
 use super::structure::{clauses, field_type};
 
 /// Declares variables and programmes with their formula texts; returns the types that authors wrote.
@@ -40,8 +42,10 @@ pub(super) fn declare(
         let group = cursor.text("group", report).map(|(text, _)| text);
         let formula = formula(&mut cursor, "formula", report);
         cursor.finish(report);
-        clash(pack, id, of, place, report);
         let Some((formula, at)) = formula else { continue };
+        if clash(pack, id, of, place, report) {
+            continue;
+        }
         pack.variables.push(Variable {
             id: (*id).to_owned(), title, clauses, of, ty: Type::Boolean, formula, root: ExprId(u32::MAX), words, group,
             programme: None, place: at,
@@ -80,10 +84,17 @@ fn programme(
     let fund = cursor.optional_title("fund", report);
     let (from, to) = (cursor.date("from", report), cursor.date("to", report));
     let words = cursor.optional_title("words", report);
+    let group = cursor.text("group", report).map_or("programmes".to_owned(), |(text, _)| text);
     cursor.finish(report);
     let (Some((who, who_place)), Some((amount, amount_place))) = (who, amount) else { return };
-    clash(pack, id, of, place, report);
-    clash(pack, &format!("{id}_amount"), of, place, report);
+    if let (Some(from), Some(to)) = (from, to)
+        && to < from
+    {
+        report.say(place, format!("`{id}` ends before it begins"), "exchange `from` and `to`");
+    }
+    if clash(pack, id, of, place, report) || clash(pack, &format!("{id}_amount"), of, place, report) {
+        return;
+    }
     let number = ProgrammeId(pack.programmes.len() as u16);
     let eligible = VariableId(pack.variables.len() as u16);
     let amount_variable = VariableId(pack.variables.len() as u16 + 1);
@@ -92,7 +103,7 @@ fn programme(
     let amounts: Text = title.iter().map(|(language, words)| (language.clone(), amount_title(language, words))).collect();
     let variable = |id: String, title: Text, formula: String, words: Option<Text>, place: Place| Variable {
         id, title, clauses: clauses.clone(), of, ty: Type::Boolean, formula, root: ExprId(u32::MAX), words,
-        group: Some("programmes".to_owned()), programme: Some(number), place,
+        group: Some(group.clone()), programme: Some(number), place,
     };
     pack.variables.push(variable(id.to_owned(), title.clone(), who, words, who_place));
     let guarded = format!("case when {id} then ({amount}) else 0 end");
@@ -138,7 +149,7 @@ pub(super) fn formula(cursor: &mut Cursor<'_>, key: &'static str, report: &mut R
 }
 
 /// A variable may not be named like a field of its entity or another variable.
-fn clash(pack: &Pack, id: &str, of: Entity, place: &Place, report: &mut Report) {
+fn clash(pack: &Pack, id: &str, of: Entity, place: &Place, report: &mut Report) -> bool {
     let field = match of {
         Entity::Register(register) => {
             pack.registers.get(register.index()).is_some_and(|r| r.fields.iter().any(|field| field.id == id))
@@ -151,7 +162,20 @@ fn clash(pack: &Pack, id: &str, of: Entity, place: &Place, report: &mut Report) 
         report.say(place, format!("`{id}` is already a variable or programme"), "give one of them another name");
     } else if matches!(id, "id" | "as_of" | "previous" | "param" | "division" | "period") {
         report.say(place, format!("`{id}` means something else in formulas"), "give the variable another name");
+    } else {
+        return false;
     }
+    true
+}
+
+/// Where the amounts of programmes stand, and how their compiled text differs.
+pub(super) fn amounts(pack: &Pack) -> Vec<Amount> {
+    let amount = |programme: &Programme| {
+        let variable = pack.variables.get(programme.amount.index())?;
+        let before = format!("case when {} then (", programme.id).chars().count();
+        Some(Amount { place: variable.place.clone(), before, length: variable.formula.chars().count() })
+    };
+    pack.programmes.iter().filter_map(amount).collect()
 }
 
 pub(super) fn indicators(compiler: &mut Compiler<'_>, entries: &Entries<'_>, report: &mut Report) -> Vec<Indicator> {
@@ -262,13 +286,24 @@ fn distribution(compiler: &mut Compiler<'_>, node: &Node, report: &mut Report) -
         "fgt" | "sen" | "sst" | "watts" | "gini" => {
             let income = root("income", &mut cursor, None, report);
             let line = root("line", &mut cursor, None, report);
-            let alpha = cursor.text("alpha", report).and_then(|(text, _)| text.parse::<u8>().ok()).unwrap_or(0);
+            let alpha = match cursor.text("alpha", report) {
+                Some((text, _)) if matches!(text.as_str(), "0" | "1" | "2") => text.parse().unwrap_or(0),
+                Some((text, place)) => {
+                    report.say(place, format!("`alpha: {text}` is not known"), "write 0 (share), 1 (gap) or 2 (severity)");
+                    0
+                }
+                None if kind == "fgt" => {
+                    report.say(kind_place, "`fgt` needs an `alpha`", "write 0 (share), 1 (gap) or 2 (severity)");
+                    0
+                }
+                None => 0,
+            };
             if kind != "gini" && line.is_none() {
                 report.say(kind_place, format!("`{kind}` needs a `line`"), "name the variable that holds the line");
             }
             let incomes = income.map(|income| Incomes { of, income, line, weight });
             incomes.map(|incomes| match kind.as_str() {
-                "fgt" => Distribution::Fgt(alpha.min(2), incomes),
+                "fgt" => Distribution::Fgt(alpha, incomes),
                 "sen" => Distribution::Sen(incomes),
                 "sst" => Distribution::Sst(incomes),
                 "watts" => Distribution::Watts(incomes),
@@ -291,6 +326,7 @@ fn deprivations(
     report: &mut Report,
 ) -> Vec<((i64, i64), ExprId)> {
     let mut found = Vec::new();
+    let (mut sum, mut complete) = ((0, 1), true);
     let Some(dimensions) = cursor.required("dimensions", report).and_then(|n| Cursor::new(n, "`dimensions`", report)) else {
         return found;
     };
@@ -306,10 +342,30 @@ fn deprivations(
                 compiler.expression(&text, of, Some(Type::Boolean), place)
             });
             item.finish(report);
+            complete &= weight.is_some();
+            sum = weight.map_or(sum, |weight| sum_of(sum, weight));
             found.extend(weight.zip(root));
         }
     }
+    if complete && sum.0 != sum.1 {
+        report.say(&dimensions.place, "the weights do not add up to 1", "divide each by their sum, such as 1/6 for six equal ones");
+    }
     found
+}
+
+/// Sum of two fractions; saturates, which is no sum of weights either.
+fn sum_of((a, b): (i128, i128), (c, d): (i64, i64)) -> (i128, i128) {
+    let (c, d) = (i128::from(c), i128::from(d));
+    let (above, below) = (a.saturating_mul(d).saturating_add(c.saturating_mul(b)), b.saturating_mul(d));
+    let divisor = greatest_divisor(above, below).max(1);
+    (above / divisor, below / divisor)
+}
+
+fn greatest_divisor(mut a: i128, mut b: i128) -> i128 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }
 
 /// `1/3`
@@ -321,6 +377,18 @@ fn fraction(text: &str, place: &Place, report: &mut Report) -> Option<(i64, i64)
             report.say(place, format!("`{text}` is not a fraction"), "write it as 1/3");
             None
         }
+    }
+}
+
+/// Fields of an entity, for advice.
+fn fields_of(pack: &Pack, entity: Entity) -> Vec<String> {
+    match entity {
+        Entity::Register(register) => pack
+            .registers
+            .get(register.index())
+            .map(|register| register.fields.iter().map(|field| field.id.clone()).collect())
+            .unwrap_or_default(),
+        Entity::Level(_) => Vec::new(),
     }
 }
 
@@ -341,7 +409,16 @@ pub(super) fn checks(compiler: &mut Compiler<'_>, entries: &Entries<'_>, report:
         let when = formula(&mut cursor, "when", report);
         let message = cursor.title("message", report);
         let advice = cursor.optional_title("advice", report);
-        let fields = cursor.texts("fields", report).into_iter().map(|(text, _)| text).collect();
+        let mut fields = Vec::new();
+        for (name, place) in cursor.texts("fields", report) {
+            if name_text(compiler.pack(), of, &name).is_none() {
+                let own = fields_of(compiler.pack(), of);
+                let advice = crate::diagnostic::nearest(&name, own.iter().map(String::as_str))
+                    .map_or("name fields, register.field or variables of the entity".to_owned(), |near| format!("did you mean `{near}`?"));
+                report.say(place, format!("{} has no `{name}`", compiler.pack().entity_id(of)), advice);
+            }
+            fields.push(name);
+        }
         let clauses = clauses(&mut cursor, report);
         cursor.finish(report);
         let Some((formula, at)) = when else { continue };

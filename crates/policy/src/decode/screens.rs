@@ -36,7 +36,10 @@ pub(super) fn screens(compiler: &mut Compiler<'_>, nodes: &[&Node], report: &mut
 }
 
 /// Adds the references to indicators.
-pub(super) fn with_indicators(pack: &Pack, mut screens: Screens, nodes: &[&Node], report: &mut Report) -> Screens {
+pub(super) fn with_indicators(pack: &Pack, mut screens: Screens, nodes: &[&Node], declared: &[&str], report: &mut Report) -> Screens {
+    let named_indicators = |pack: &Pack, cursor: &mut Cursor<'_>, key: &'static str, report: &mut Report| {
+        named_indicators(pack, cursor, key, declared, report)
+    };
     for node in nodes {
         let mut quiet = Report::default();
         let Some(cursor) = Cursor::new(node, "`screens`", &mut quiet) else { continue };
@@ -54,8 +57,17 @@ pub(super) fn with_indicators(pack: &Pack, mut screens: Screens, nodes: &[&Node]
     screens
 }
 
-fn named_indicators(pack: &Pack, cursor: &mut Cursor<'_>, key: &'static str, report: &mut Report) -> Vec<IndicatorId> {
-    named(cursor, key, report, "indicator", |id| pack.indicator(id), || ids(pack.indicators.iter().map(|i| &i.id)))
+/// Indicators by id. One that is declared but wrong has been reported where it stands.
+fn named_indicators(
+    pack: &Pack,
+    cursor: &mut Cursor<'_>,
+    key: &'static str,
+    declared: &[&str],
+    report: &mut Report,
+) -> Vec<IndicatorId> {
+    let find = |id: &str| pack.indicator(id).map(Some).or_else(|| declared.contains(&id).then_some(None));
+    let known = || declared.iter().map(|id| (*id).to_owned()).collect();
+    named(cursor, key, report, "indicator", find, known).into_iter().flatten().collect()
 }
 
 fn ids<'a>(all: impl Iterator<Item = &'a String>) -> Vec<String> {
@@ -168,7 +180,7 @@ fn entity_screen(
 }
 
 /// Title of a field, attached field or variable of an entity.
-fn name_text(pack: &Pack, entity: Entity, name: &str) -> Option<Text> {
+pub(super) fn name_text(pack: &Pack, entity: Entity, name: &str) -> Option<Text> {
     let field = |register: RegisterId, id: &str| {
         let register = pack.registers.get(register.index())?;
         register.fields.iter().find(|field| field.id == id).map(|field| field.title.clone())

@@ -56,6 +56,9 @@ pub(super) fn divisions(pack: &mut Pack, nodes: &[&Node], report: &mut Report) {
             }
             let title = level.title("title", report);
             level.finish(report);
+            if !super::cursor::is_id(&id, false) || pack.levels.iter().any(|level| level.id == id) {
+                report.say(&node.place, format!("`{id}` cannot be the id of another level"), "use small letters, digits and _, each id once");
+            }
             pack.levels.push(Level { id, title, digits });
         }
         cursor.finish(report);
@@ -81,6 +84,9 @@ pub(super) fn articles(pack: &mut Pack, entries: &Entries<'_>, report: &mut Repo
                 let (phrase, kind, target, deadline) = (text("phrase"), text("kind"), text("target"), text("deadline"));
                 let gloss = clause.partial_title("gloss", report);
                 clause.finish(report);
+                if pack.articles.iter().flat_map(|article| &article.clauses).any(|known| known.id == *id) {
+                    report.say(&node.place, format!("clause `{id}` stands in two articles"), "rename one of them");
+                }
                 clauses.push(Clause { id: id.clone(), phrase, gloss, kind, target, deadline });
             }
         }
@@ -106,7 +112,12 @@ pub(super) fn codes(pack: &mut Pack, entries: &Entries<'_>, files: &[&SourceFile
         if let Some(node) = cursor.node("values")
             && let Some(list) = Cursor::new(node, "`values`", report)
         {
-            values.extend(list.entries().iter().map(|(code, _, node)| yaml_code(code, node, report)));
+            for (code, place, node) in list.entries() {
+                if values.iter().any(|known: &Code| known.code == *code) {
+                    report.say(place, format!("code `{code}` stands in the file, too"), "delete one of them");
+                }
+                values.push(yaml_code(code, node, report));
+            }
         }
         if values.is_empty() {
             report.say(place, format!("code list `{id}` has no codes"), "add `values:` or `file:`");
@@ -123,9 +134,13 @@ fn yaml_code(code: &str, node: &Node, report: &mut Report) -> Code {
         report.say(&node.place, format!("code `{code}` is {}, not a map", node.kind()), "write {zh: …, en: …}");
         return Code { code: code.to_owned(), label: Text::new(), from: None, to: None };
     };
-    let date = |key: &str| {
+    let mut date = |key: &str| {
         let node = entries.iter().find(|(name, ..)| name == key).map(|(_, _, node)| node)?;
-        node.scalar_text().and_then(|text| day(&text))
+        let date = node.scalar_text().and_then(|text| day(&text));
+        if date.is_none() {
+            report.say(&node.place, format!("`{key}` is not a date"), "write year-month-day, such as 2016-01-31");
+        }
+        date
     };
     let (from, to) = (date("from"), date("to"));
     let words: Vec<_> = entries.iter().filter(|(key, ..)| key != "from" && key != "to").cloned().collect();
@@ -228,17 +243,33 @@ fn csv_cells(line: &str) -> Vec<String> {
     cells
 }
 
-/// `clauses: [C05-06]`; whether they exist is checked at the end.
+/// `clauses: [C05-06]`
 pub(super) fn clauses(cursor: &mut Cursor<'_>, report: &mut Report) -> Vec<String> {
-    cursor.texts("clauses", report).into_iter().map(|(text, _)| text).collect()
+    let named = cursor.texts("clauses", report);
+    named.iter().for_each(|(clause, place)| clause_exists(clause, place, report));
+    named.into_iter().map(|(clause, _)| clause).collect()
+}
+
+/// Says so if there is no such clause.
+pub(super) fn clause_exists(clause: &str, place: &Place, report: &mut Report) {
+    if !report.clauses.contains(clause) {
+        let near = nearest(clause, report.clauses.iter().map(String::as_str));
+        let advice = near.map_or("define it in an article".to_owned(), |near| format!("did you mean {near}?"));
+        report.say(place, format!("there is no clause `{clause}`"), advice);
+    }
 }
 
 pub(super) fn registers(pack: &mut Pack, entries: &Entries<'_>, report: &mut Report) {
     let mut ordered: Entries<'_> = entries.clone();
     ordered.sort_by(|a, b| a.0.cmp(b.0));
+    // Positions below are those of the list without what is no register at all.
+    ordered.retain(|(id, _, node)| Cursor::new(node, &format!("register `{id}`"), report).is_some());
     let ids: Vec<&str> = ordered.iter().map(|(id, ..)| *id).collect();
     for (id, place, node) in &ordered {
         let Some(mut cursor) = Cursor::new(node, &format!("register `{id}`"), report) else { continue };
+        if pack.levels.iter().any(|level| level.id == *id) {
+            report.say(place, format!("`{id}` is a division level already"), format!("call the register `{id}_file`, or whatever its records are"));
+        }
         let title = cursor.title("title", report);
         let clauses = clauses(&mut cursor, report);
         let parent = parent(pack, &mut cursor, &ids, id, place, report);
@@ -311,7 +342,10 @@ fn kind(cursor: &mut Cursor<'_>, report: &mut Report) -> RegisterKind {
         Some((text, place)) => {
             let parts: Vec<u8> = text.split('-').filter_map(|part| part.parse().ok()).collect();
             match parts.as_slice() {
-                [month @ 1..=12, day @ 1..=31] => (*month, *day),
+                // A day that every year has.
+                [month, day] if crate::arithmetic::make_date(2015, i64::from(*month), i64::from(*day)).is_some() => {
+                    (*month, *day)
+                }
                 _ => {
                     report.say(place, format!("`{text}` is not a day of the year"), "write it in quotes: \"10-01\" for 1 October");
                     (12, 31)
@@ -353,7 +387,10 @@ fn name_columns(pack: &mut Pack, report: &mut Report) {
             Entity::Register(above) => {
                 let above = pack.registers.get(above.index());
                 let key = above.and_then(|above| Some(above.fields.get(above.key? as usize)?.id.clone()));
-                if key.is_none() {
+                if above.is_some_and(|above| above.kind != RegisterKind::Entity) {
+                    let above = above.map_or("?", |above| above.id.as_str()).to_owned();
+                    report.say(&place, format!("`{above}` is attached to a parent, so nothing can belong to it"), "belong to its parent instead");
+                } else if key.is_none() {
                     let above = above.map_or("?", |above| above.id.as_str()).to_owned();
                     report.say(&place, format!("`{above}` has no key, so nothing can belong to it"), format!("give `{above}` a `key:`"));
                 }
@@ -406,6 +443,11 @@ fn fields(pack: &Pack, cursor: &mut Cursor<'_>, registers: &[&str], report: &mut
             }
         };
         let (min, max) = (bound("min", report), bound("max", report));
+        if let (Some(min), Some(max)) = (min, max)
+            && max < min
+        {
+            report.say(place, format!("no value of `{id}` lies between `min` and `max`"), "exchange them");
+        }
         let field_value = Field {
             id: id.clone(),
             title,
@@ -433,9 +475,9 @@ pub(super) fn field_type(
     place: &Place,
     report: &mut Report,
 ) -> FieldType {
-    const NAMES: [&str; 17] = [
-        "text", "integer", "decimal(2)", "money", "date", "year", "boolean", "code", "division", "reference", "id_number",
-        "uscc", "disability_card", "bank_card", "phone", "decimal", "number",
+    const NAMES: [&str; 15] = [
+        "text", "integer", "decimal(2)", "money", "date", "year", "boolean", "code(list)", "division",
+        "reference(register)", "id_number", "uscc", "disability_card", "bank_card", "phone",
     ];
     let (name, argument) = match text.split_once('(') {
         Some((name, rest)) => (name.trim(), rest.strip_suffix(')').map(str::trim)),
@@ -530,8 +572,6 @@ pub(super) fn parameters(pack: &mut Pack, entries: &Entries<'_>, report: &mut Re
             place: (*place).clone(),
         });
     }
-    let order: Vec<&str> = entries.iter().map(|(id, ..)| *id).collect();
-    debug_assert!(pack.parameters.len() <= order.len(), "a parameter for every entry at most");
 }
 
 /// Reads the rows of parameters; classes are compiled on the way.
@@ -545,8 +585,25 @@ pub(super) fn parameter_classes(compiler: &mut Compiler<'_>, entries: &Entries<'
         if nodes.is_empty() {
             report.say(&cursor.place, format!("parameter `{id}` has no values"), "add `values: [{from: …, value: …, source: …, confidence: …}]`");
         }
-        let rows: Vec<ParameterRow> =
-            nodes.into_iter().filter_map(|node| row(compiler.pack(), parameter, class, node, report)).collect();
+        let mut rows: Vec<ParameterRow> = Vec::new();
+        let mut places: Vec<&Place> = Vec::new();
+        for node in nodes {
+            let Some(row) = row(compiler.pack(), parameter, class, node, report) else { continue };
+            let same = |known: &ParameterRow| {
+                (known.from, &known.division, known.class) == (row.from, &row.division, row.class)
+            };
+            if let Some(first) = rows.iter().position(same).and_then(|index| places.get(index)) {
+                let mut finding = crate::diagnostic::Diagnostic::new(
+                    &node.place,
+                    format!("`{id}` has two values from the same day for the same divisions"),
+                    "delete one of them".to_owned(),
+                );
+                finding.related = Some(((*first).clone(), "the first value".to_owned()));
+                report.found.push(finding);
+            }
+            rows.push(row);
+            places.push(&node.place);
+        }
         compiler.set_rows(parameter, rows);
     }
 }
@@ -565,7 +622,18 @@ fn row(
         report.say(&node.place, "a value has no `from`", "say from which day it is in force: `from: 2016-01-01`");
     }
     let to = cursor.date("to", report);
-    let division = cursor.text("division", report).map(|(text, _)| text);
+    if let (Some(from), Some(to)) = (from, to)
+        && to < from
+    {
+        report.say(&node.place, "the value ends before it begins", "exchange `from` and `to`");
+    }
+    let division = cursor.text("division", report).map(|(text, place)| {
+        if pack.level_of_code(&text).is_none() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            let digits: Vec<_> = pack.levels.iter().map(|level| level.digits.to_string()).collect();
+            report.say(place, format!("`{text}` is not a division code"), format!("codes have {} digits; write them in quotes", digits.join(", ")));
+        }
+        text
+    });
     let class = cursor.text("class", report).and_then(|(text, place)| {
         let codes = class.and_then(|list| pack.codes.get(list.index()));
         let position = codes.and_then(|codes| codes.values.iter().position(|code| code.code == text));
@@ -593,6 +661,9 @@ fn row(
         }
     };
     let (mut value, mut table) = (Scalar::Missing, Vec::new());
+    // Which of the two is needed depends on the parameter; both are known keys.
+    let table_node = cursor.node("table");
+    cursor.node("value");
     match parameter.key.and_then(|list| pack.codes.get(list.index())) {
         None => {
             if let Some((text, place)) = cursor.required_text("value", &mut Report::default()) {
@@ -603,7 +674,7 @@ fn row(
         }
         Some(codes) => {
             table = vec![Scalar::Missing; codes.values.len()];
-            let entries = match cursor.node("table").map(|node| &node.data) {
+            let entries = match table_node.map(|node| &node.data) {
                 Some(Data::Map(entries)) => entries.as_slice(),
                 _ => {
                     report.say(&node.place, "a value of a table parameter has no `table`", "add `table: {code: value, …}`");
@@ -635,24 +706,4 @@ fn row(
     }
     cursor.finish(report);
     Some(ParameterRow { from: from?, to, division, class, value, table, source, confidence })
-}
-
-/// Every clause that an item names exists.
-pub(super) fn clauses_exist(pack: &Pack, report: &mut Report) {
-    let known: std::collections::HashSet<&str> =
-        pack.articles.iter().flat_map(|article| &article.clauses).map(|clause| clause.id.as_str()).collect();
-    let registers = pack.registers.iter().map(|r| (&r.clauses, &r.place));
-    let parameters = pack.parameters.iter().map(|p| (&p.clauses, &p.place));
-    let variables = pack.variables.iter().map(|v| (&v.clauses, &v.place));
-    let programmes = pack.programmes.iter().map(|p| (&p.clauses, &p.place));
-    let indicators = pack.indicators.iter().map(|i| (&i.clauses, &i.place));
-    let checks = pack.checks.iter().map(|c| (&c.clauses, &c.place));
-    let all = registers.chain(parameters).chain(variables).chain(programmes).chain(indicators).chain(checks);
-    for (clauses, place) in all {
-        for clause in clauses.iter().filter(|clause| !known.contains(clause.as_str())) {
-            let near = nearest(clause, known.iter().copied());
-            let advice = near.map_or("define it in an article".to_owned(), |near| format!("did you mean {near}?"));
-            report.say(place, format!("there is no clause `{clause}`"), advice);
-        }
-    }
 }

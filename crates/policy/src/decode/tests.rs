@@ -9,6 +9,7 @@ use crate::value::{parse, parse_scalar};
 use super::tree::{Data, Node};
 
 use super::cursor::{Cursor, Report};
+use super::structure::clause_exists;
 
 pub(super) fn tests(pack: &mut Pack, nodes: &[&Node], report: &mut Report) {
     let mut cases = Vec::new();
@@ -68,12 +69,25 @@ fn case(pack: &Pack, node: &Node, report: &mut Report) -> Option<TestCase> {
         };
         case.expect.extend(value.map(|value| (at.0, at.1, variable, value)));
     });
+    for (entity, at, place) in numbered(pack, &mut cursor) {
+        let given = case.given.iter().filter(|record| record.entity == entity).count();
+        // Divisions need not be given: there is one of each level.
+        let known = if matches!(entity, Entity::Level(_)) { given.max(1) } else { given };
+        if at >= known {
+            let id = pack.entity_id(entity);
+            report.say(place, format!("there is no record {} of {id}", at + 1), format!("give it under `given:`, which has {known}"));
+        }
+    }
     for (key, list) in [("missing", &mut case.missing), ("because", &mut case.because)] {
         each_variable(pack, &mut cursor, key, report, &mut |_, at, variable, node, report| {
             let Data::List(items) = &node.data else {
                 report.say(&node.place, "a list is needed", "write [name, …]");
                 return;
             };
+            if key == "because" {
+                let clauses = items.iter().filter_map(|item| Some((item.scalar_text()?, &item.place)));
+                clauses.for_each(|(clause, place)| clause_exists(&clause, place, report));
+            }
             list.extend(items.iter().filter_map(Node::scalar_text).map(|text| (at.0, at.1, variable, text)));
         });
     }
@@ -148,8 +162,9 @@ fn member(
         RegisterKind::Yearly { .. } | RegisterKind::Quarterly => {
             let Some(periods) = Cursor::new(node, key, report) else { return };
             for (period, place, node) in periods.entries() {
-                let Ok(number) = period.parse::<i32>() else {
-                    report.say(place, format!("`{period}` is not a period"), "write {2015: {…}}");
+                let kind = pack.registers[register.index()].kind;
+                let Some(number) = period.parse::<i32>().ok().filter(|number| crate::period::exists(kind, *number)) else {
+                    report.say(place, format!("`{period}` is not a period of `{key}`"), "write the year, such as 2015, or year and quarter, such as 20153");
                     continue;
                 };
                 let fields = attached(pack, register, node, report);
@@ -188,6 +203,20 @@ fn value(pack: &Pack, register: RegisterId, key: &str, node: &Node, report: &mut
             Some(None)
         }
     }
+}
+
+/// The records that results are expected of: entity, position, place.
+fn numbered<'n>(pack: &Pack, cursor: &mut Cursor<'n>) -> Vec<(Entity, usize, &'n Place)> {
+    let mut found = Vec::new();
+    let Some(Data::Map(entries)) = cursor.node("expect").map(|node| &node.data) else { return found };
+    for (id, _, node) in entries {
+        let Some(entity) = pack.entity(id) else { continue };
+        match &node.data {
+            Data::List(items) => found.extend(items.iter().enumerate().map(|(at, item)| (entity, at, &item.place))),
+            _ => found.push((entity, 0, &node.place)),
+        }
+    }
+    found
 }
 
 type Found<'f> = dyn FnMut(&Pack, (Entity, usize), VariableId, &Node, &mut Report) + 'f;

@@ -80,7 +80,8 @@ fn split_location(message: &str) -> (&str, u64, u64) {
 /// Place of a line and column (from 1) of a formula that begins at `place`.
 fn inside(place: &Place, line: u64, column: u64) -> Place {
     let (line, column) = (line.max(1) as usize, column.max(1) as usize);
-    let column = if line == 1 { place.column + column - 1 } else { column };
+    // All lines of a block are indented like its first.
+    let column = place.column + column - 1;
     Place { file: place.file.clone(), line: place.line + line - 1, column }
 }
 

@@ -1,0 +1,42 @@
+//! Good packs load, and mean what they say.
+
+use bangfu_policy::coverage::coverage;
+use bangfu_policy::diagnostic::render;
+use bangfu_policy::load;
+use bangfu_policy::model::Pack;
+
+use crate::{folder, read};
+
+fn loaded(name: &str) -> Pack {
+    let files = read(&folder(name));
+    load(&files).unwrap_or_else(|found| panic!("{}", render(&found, &files, false)))
+}
+
+#[test]
+fn the_base_pack_loads() {
+    let pack = loaded("good/base");
+    assert_eq!(pack.registers.len(), 5);
+    assert_eq!(pack.codes.iter().find(|list| list.id == "cause").unwrap().values.len(), 3);
+    assert_eq!(pack.tests.len(), 1);
+    assert!(pack.variable("nursing_grant_amount").is_some());
+    let coverage = coverage(&pack);
+    assert_eq!((coverage.covered, coverage.clauses.len()), (2, 2));
+}
+
+#[test]
+fn the_order_of_files_does_not_matter() {
+    let mut files = read(&folder("good/base"));
+    let hash = load(&files).unwrap().hash;
+    files.reverse();
+    assert_eq!(load(&files).unwrap().hash, hash);
+    files[0].text.push('\n');
+    assert_ne!(load(&files).unwrap().hash, hash);
+}
+
+#[test]
+fn the_packs_of_this_repository_load() {
+    for name in ["../../../policies/inner-mongolia", "../../../bench/pack"] {
+        let pack = loaded(name);
+        assert!(!pack.graph.is_empty());
+    }
+}

@@ -1,0 +1,6 @@
+//! What is asked of the packs.
+
+mod bad;
+mod good;
+mod mutations;
+mod schema;
