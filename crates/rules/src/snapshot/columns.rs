@@ -104,7 +104,7 @@ impl Growing {
 
     /// Adds values. Those that are missing are overwritten with a known one, so that they do not widen the range.
     pub(crate) fn push(&mut self, values: &mut [i64], known: Option<Bitmap>) {
-        let known = known.filter(|known| (0..values.len()).any(|at| !bit(known, at)));
+        let known = known.filter(|known| known.words.iter().map(|word| word.count_ones() as usize).sum::<usize>() < values.len());
         if let Some(known) = &known {
             let first = (0..values.len()).find(|at| bit(known, *at)).and_then(|at| values.get(at)).copied();
             let filler = first.unwrap_or(self.range.map_or(0, |range| range.0));
@@ -115,11 +115,15 @@ impl Growing {
             }
         }
         self.push_known(values);
+        self.push_validity(self.len - values.len(), values.len(), known);
+    }
+
+    fn push_validity(&mut self, before: usize, rows: usize, known: Option<Bitmap>) {
         match (&mut self.validity, known) {
             (Some(validity), Some(known)) => append(validity, &known),
-            (Some(validity), None) => append(validity, &filled(values.len(), true)),
+            (Some(validity), None) => append(validity, &filled(rows, true)),
             (None, Some(known)) => {
-                let mut validity = filled(self.len - values.len(), true);
+                let mut validity = filled(before, true);
                 append(&mut validity, &known);
                 self.validity = Some(validity);
             }
@@ -179,21 +183,33 @@ impl Growing {
         }
         let moved: Vec<i64> =
             std::mem::take(&mut other.dictionary).iter().map(|text| self.position(text)).collect();
-        // Converted through blocks, so that no column is ever held at full width twice.
-        const BLOCK: usize = 65_536;
-        let mut start = 0;
-        while start < other.len {
-            let end = (start + BLOCK).min(other.len);
-            let mut values: Vec<i64> = (start..end).map(|row| number(&other.lanes, row)).collect();
-            if self.kind == Kind::Text {
-                for value in &mut values {
-                    *value = moved.get(*value as usize).copied().unwrap_or(0);
-                }
-            }
-            let known = other.validity.as_ref().map(|validity| slice(validity, start, end));
-            self.push(&mut values, known);
-            start = end;
+        if self.kind == Kind::Text {
+            let mut positions: Vec<i64> = (0..other.len)
+                .map(|row| moved.get(number(&other.lanes, row) as usize).copied().unwrap_or(0))
+                .collect();
+            self.push(&mut positions, other.validity);
+            return;
         }
+        let (rows, before) = (other.len, self.len);
+        if let Some(range) = other.range {
+            let range = self.range.map_or(range, |(low, high)| (low.min(range.0), high.max(range.1)));
+            self.range = Some(range);
+            self.widen(range);
+        }
+        // Both sides were widened to hold their own range, so this side is never the narrower one.
+        match (&mut self.lanes, other.lanes) {
+            (Lanes::I8(lane), Lanes::I8(part)) => lane.extend_from_slice(&part),
+            (Lanes::I16(lane), Lanes::I16(part)) => lane.extend_from_slice(&part),
+            (Lanes::I32(lane), Lanes::I32(part)) => lane.extend_from_slice(&part),
+            (Lanes::I16(lane), part) => lane.extend((0..rows).map(|row| number(&part, row) as i16)),
+            (Lanes::I32(lane), part) => lane.extend((0..rows).map(|row| number(&part, row) as i32)),
+            (Lanes::I64(lane), Lanes::I64(part)) => lane.extend_from_slice(&part),
+            (Lanes::I64(lane), part) => lane.extend((0..rows).map(|row| number(&part, row))),
+            (Lanes::I8(lane), part) => lane.extend((0..rows).map(|row| number(&part, row) as i8)),
+            (Lanes::Bits(_) | Lanes::Texts { .. }, _) => {}
+        }
+        self.len += rows;
+        self.push_validity(before, rows, other.validity);
     }
 
     /// The finished column.
@@ -202,11 +218,11 @@ impl Growing {
         let lanes = match self.kind {
             Kind::Number => self.lanes,
             Kind::Boolean => {
-                let mut bits = filled(self.len, false);
-                for row in 0..self.len {
-                    set(&mut bits, row, number(&self.lanes, row) != 0);
-                }
-                Lanes::Bits(bits)
+                let Lanes::I8(lane) = &self.lanes else { return Self::missing(Kind::Boolean, self.len).finish() };
+                let pack = |values: &[i8]| {
+                    values.iter().enumerate().fold(0_u64, |word, (at, value)| word | u64::from(*value != 0) << at)
+                };
+                Lanes::Bits(Bitmap { words: lane.chunks(64).map(pack).collect(), len: self.len })
             }
             Kind::Text => Lanes::Texts {
                 positions: (0..self.len).map(|row| number(&self.lanes, row) as u32).collect(),
@@ -215,16 +231,6 @@ impl Growing {
         };
         Column { lanes, validity: self.validity, range }
     }
-}
-
-fn slice(bitmap: &Bitmap, start: usize, end: usize) -> Bitmap {
-    // Blocks begin at whole words.
-    let words = bitmap.words.get(start / 64..end.div_ceil(64)).unwrap_or_default().to_vec();
-    let mut slice = Bitmap { words, len: end - start };
-    if slice.len % 64 != 0 && let Some(last) = slice.words.last_mut() {
-        *last &= (1 << (slice.len % 64)) - 1;
-    }
-    slice
 }
 
 fn number(lanes: &Lanes, row: usize) -> i64 {

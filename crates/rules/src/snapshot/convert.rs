@@ -360,6 +360,10 @@ pub(crate) fn push_texts(texts: &mut Texts, array: &ArrayRef) -> Result<(), Wron
         | DataType::UInt64 => cast(array, &DataType::Utf8).map_err(|_| WrongType)?,
         _ => return Err(WrongType),
     };
+    if let Some(plain) = array.as_string_opt::<i32>() {
+        plain.iter().for_each(|text| texts.push(text));
+        return Ok(());
+    }
     for row in 0..array.len() {
         texts.push(text_at(&array, row)?);
     }

@@ -106,7 +106,7 @@ impl Sources {
             }
             let mut pieces = Vec::new();
             for path in paths.into_iter().filter(|path| part.is_none_or(|part| stem(path) == part)) {
-                pieces.extend(groups(pack, register, &path)?);
+                pieces.extend(groups(register, &path)?);
             }
             registers.push(Source { register: id, pieces });
         }
@@ -172,10 +172,17 @@ impl Sources {
             }
             loaded.insert(source.register, register);
         }
-        for ((source_index, wanted), pieces) in by_column {
-            let Some(source) = self.registers.get(source_index) else { continue };
-            if let Some(register) = loaded.get_mut(&source.register) {
-                join(pack, source, wanted, pieces, register);
+        let joined: Vec<_> = by_column
+            .into_par_iter()
+            .filter_map(|((source_index, wanted), pieces)| {
+                let source = self.registers.get(source_index)?;
+                Some((source.register, wanted, join(pack, source, wanted, pieces)))
+            })
+            .collect();
+        for (id, wanted, column) in joined {
+            let Some(definition) = pack.registers.get(id.index()) else { continue };
+            if let Some(register) = loaded.get_mut(&id) {
+                keep(definition, wanted, column, register);
             }
         }
         // Registers without any file still have their needed columns: missing in every row.
@@ -195,43 +202,57 @@ impl Sources {
     }
 }
 
-fn join(pack: &Pack, source: &Source, wanted: Wanted, pieces: Vec<(Decoded, Bad)>, register: &mut Loaded) {
-    let Some(definition) = pack.registers.get(source.register.index()) else { return };
-    let mut texts = Texts::default();
-    let mut numbers: Option<Growing> = None;
-    let mut bad = Bad::default();
+/// The pieces of a column, put together.
+struct Joined {
+    texts: Texts,
+    numbers: Option<Growing>,
+    bad: Bad,
+    absent: bool,
+}
+
+fn join(pack: &Pack, source: &Source, wanted: Wanted, pieces: Vec<(Decoded, Bad)>) -> Joined {
     let absent = pieces.iter().all(|(decoded, _)| matches!(decoded, Decoded::Absent));
+    let mut joined = Joined { texts: Texts::default(), numbers: None, bad: Bad::default(), absent };
+    let definition = pack.registers.get(source.register.index());
     let mut start = 0;
     for ((decoded, found), piece) in pieces.into_iter().zip(&source.pieces) {
-        bad.extend(found, start);
+        joined.bad.extend(found, start);
         start += piece.rows();
         let grown = match decoded {
             Decoded::Texts(part) => {
-                if texts.len() == 0 { texts = part } else { texts.extend(&part) }
+                if joined.texts.len() == 0 {
+                    joined.texts = part;
+                } else {
+                    joined.texts.extend(&part);
+                }
                 continue;
             }
             Decoded::Numbers(grown) => grown,
             Decoded::Absent => {
-                let Wanted::Field(field) = wanted else { continue };
+                let (Wanted::Field(field), Some(definition)) = (wanted, definition) else { continue };
                 Growing::missing(kind_of(pack, definition, field), piece.rows())
             }
         };
-        match &mut numbers {
+        match &mut joined.numbers {
             Some(numbers) => numbers.extend(grown),
-            None => numbers = Some(grown),
+            None => joined.numbers = Some(grown),
         }
     }
-    if let Some((row, sample)) = bad.first {
+    joined
+}
+
+fn keep(definition: &Register, wanted: Wanted, column: Joined, register: &mut Loaded) {
+    if let Some((row, sample)) = column.bad.first {
         let place = format!("{}: {sample:?}", register.place(row));
-        register.bad.push((column_name(definition, wanted), bad.count, place));
+        register.bad.push((column_name(definition, wanted), column.bad.count, place));
     }
-    match (wanted, numbers) {
-        (Wanted::Owner, _) => register.owner = texts,
-        (Wanted::Key, _) => register.key = Some(texts),
+    match (wanted, column.numbers) {
+        (Wanted::Owner, _) => register.owner = column.texts,
+        (Wanted::Key, _) => register.key = Some(column.texts),
         (Wanted::Period, numbers) => register.period = numbers,
         (Wanted::Field(field), Some(numbers)) => {
             register.fields.insert(field, numbers);
-            if absent {
+            if column.absent {
                 register.absent.push(field);
             }
         }
@@ -352,7 +373,7 @@ fn open(path: &Path) -> Result<File, SnapshotError> {
 }
 
 /// The row groups of a file; texts that become numbers are read as dictionaries, each distinct text once.
-fn groups(pack: &Pack, register: &Register, path: &Path) -> Result<Vec<Piece>, SnapshotError> {
+fn groups(register: &Register, path: &Path) -> Result<Vec<Piece>, SnapshotError> {
     let file = open(path)?;
     let failed = |source| SnapshotError::Parquet { path: path.to_owned(), source };
     let plain = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(failed)?;
@@ -371,7 +392,6 @@ fn groups(pack: &Pack, register: &Register, path: &Path) -> Result<Vec<Piece>, S
     let options = ArrowReaderOptions::new().with_schema(wished);
     // A file whose types cannot be asked for as dictionaries is read as it is.
     let metadata = ArrowReaderMetadata::try_new(plain.metadata().clone(), options).unwrap_or(plain);
-    let _ = pack;
     let path = Arc::new(path.to_owned());
     let mut first_row = 0;
     let groups = metadata.metadata().row_groups().iter().enumerate().map(|(group, rows)| {
