@@ -46,12 +46,10 @@ fn rounded_quotient(numerator: i128, denominator: i128, rounding: Rounding) -> i
     let negative = (rest < 0) != (denominator < 0);
     let away = if negative { truncated - 1 } else { truncated + 1 };
     match rounding {
-        Rounding::Truncate => truncated,
         Rounding::Floor if negative => away,
         Rounding::Ceiling if !negative => away,
-        Rounding::Floor | Rounding::Ceiling => truncated,
         Rounding::HalfAwayFromZero if rest.unsigned_abs() * 2 >= denominator.unsigned_abs() => away,
-        Rounding::HalfAwayFromZero => truncated,
+        Rounding::Truncate | Rounding::Floor | Rounding::Ceiling | Rounding::HalfAwayFromZero => truncated,
     }
 }
 

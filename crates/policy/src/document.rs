@@ -1,5 +1,7 @@
 //! YAML documents beside the pack (demo data, mappings) as plain values, for `serde` to read.
 
+#![expect(clippy::result_large_err, reason = "a file is refused once, not in a hot loop")]
+
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::Value;
 

@@ -6,7 +6,7 @@
 mod leaves;
 #[expect(dead_code, reason = "the screens exist here for their schema only")]
 mod screens;
-#[expect(dead_code, reason = "the shapes exist here for their schema only")]
+#[expect(dead_code, clippy::zero_sized_map_values, reason = "the shapes exist here for their schema only")]
 mod shapes;
 
 /// Schema of one YAML file of a pack (`docs/schema/pack.schema.json`).

@@ -3,6 +3,8 @@
 //! Knows nothing about packs. A text that is not YAML becomes a diagnostic; size and nesting are capped, so that no
 //! text can exhaust memory or the call stack.
 
+#![expect(clippy::result_large_err, reason = "a file is refused once, not in a hot loop")]
+
 use saphyr::{LoadableYamlNode, MarkedYaml, Marker, Scalar as YamlScalar, YamlData};
 
 use crate::diagnostic::Diagnostic;

@@ -1,6 +1,6 @@
 //! Reading a map key by key, with one finding for everything that does not fit.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::model::{Place, Text};
@@ -12,7 +12,7 @@ pub(super) struct Report {
     pub found: Vec<Diagnostic>,
     pub languages: Vec<String>,
     /// Ids of all clauses, once the articles are read.
-    pub clauses: HashSet<String>,
+    pub clauses: BTreeSet<String>,
 }
 
 impl Report {
@@ -32,18 +32,15 @@ pub(super) struct Cursor<'n> {
 impl<'n> Cursor<'n> {
     /// Starts to read a map; says so if the node is none.
     pub(super) fn new(node: &'n Node, what: &str, report: &mut Report) -> Option<Self> {
-        match &node.data {
-            Data::Map(entries) => {
-                Some(Self { place: node.place.clone(), what: what.to_owned(), entries, known: Vec::new() })
-            }
-            _ => {
-                report.say(
-                    &node.place,
-                    format!("{what} must be a map of keys and values, not {}", node.kind()),
-                    "write `key: value` lines, or {key: value, …}",
-                );
-                None
-            }
+        if let Data::Map(entries) = &node.data {
+            Some(Self { place: node.place.clone(), what: what.to_owned(), entries, known: Vec::new() })
+        } else {
+            report.say(
+                &node.place,
+                format!("{what} must be a map of keys and values, not {}", node.kind()),
+                "write `key: value` lines, or {key: value, …}",
+            );
+            None
         }
     }
 
@@ -73,12 +70,9 @@ impl<'n> Cursor<'n> {
     /// A scalar as text.
     pub(super) fn text(&mut self, key: &'static str, report: &mut Report) -> Option<(String, &'n Place)> {
         let node = self.node(key)?;
-        match node.scalar_text() {
-            Some(text) => Some((text, &node.place)),
-            None => {
-                report.say(&node.place, format!("`{key}` is {}, not a text", node.kind()), "write one value");
-                None
-            }
+        if let Some(text) = node.scalar_text() { Some((text, &node.place)) } else {
+            report.say(&node.place, format!("`{key}` is {}, not a text", node.kind()), "write one value");
+            None
         }
     }
 

@@ -52,7 +52,7 @@ pub fn load(files: &[SourceFile]) -> Result<Pack, Vec<Diagnostic>> {
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let mut report = Report::default();
     let mut roots = Vec::new();
-    for file in files.iter().filter(|file| file.path.ends_with(".yaml") || file.path.ends_with(".yml")) {
+    for file in files.iter().filter(|file| is_yaml(&file.path)) {
         match parse(&file.path, &file.text) {
             Ok(Some(root)) => roots.push(root),
             Ok(None) => {}
@@ -85,12 +85,9 @@ pub fn load(files: &[SourceFile]) -> Result<Pack, Vec<Diagnostic>> {
 fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Report) {
     check_sections(roots, report);
     let head = section(roots, "policy");
-    match head.first() {
-        Some(node) => structure::policy(pack, node, report),
-        None => {
-            let file = roots.first().map_or_else(Place::default, |root| root.place.clone());
-            report.say(&file, "the pack has no `policy:`", "add a file with `policy: {id: …, title: …, languages: […]}`");
-        }
+    if let Some(node) = head.first() { structure::policy(pack, node, report) } else {
+        let file = roots.first().map_or_else(Place::default, |root| root.place.clone());
+        report.say(&file, "the pack has no `policy:`", "add a file with `policy: {id: …, title: …, languages: […]}`");
     }
     if head.len() > 1 {
         report.say(&head[1].place, "`policy:` stands twice", "keep one of them");
@@ -117,12 +114,18 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     let checks = rules::checks(&mut compiler, &checks, report);
     let screens = screens::screens(&mut compiler, &section(roots, "screens"), report);
     let mut found = compiler.diagnostics();
-    found.iter_mut().for_each(|finding| places::in_amount(&mut finding.place, &amounts));
+    for finding in &mut found {
+        places::in_amount(&mut finding.place, &amounts);
+    }
     report.found.extend(found);
     pack.indicators = indicators;
     pack.checks = checks;
     pack.screens = screens::with_indicators(pack, screens, &section(roots, "screens"), &indicator_ids, report);
     tests::tests(pack, &section(roots, "tests"), report);
+}
+
+fn is_yaml(path: &str) -> bool {
+    std::path::Path::new(path).extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
 }
 
 fn empty(hash: String) -> Pack {
@@ -162,7 +165,11 @@ fn hash(files: &[&SourceFile]) -> String {
             hasher.update(part.as_bytes());
         }
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::with_capacity(64);
+    for byte in hasher.finalize() {
+        hex.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0')));
+    }
+    hex
 }
 
 fn check_sections(roots: &[Node], report: &mut Report) {

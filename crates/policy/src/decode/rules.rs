@@ -250,12 +250,9 @@ fn target(node: &Node, report: &mut Report) -> Option<(i32, i64, u8)> {
     cursor.finish(report);
     let (text, place) = value?;
     let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
-    match format!("{whole}{part}").parse() {
-        Ok(units) => Some((at?, units, part.len() as u8)),
-        Err(_) => {
-            report.say(place, format!("`{text}` is not a number"), "write digits, with a point before decimals");
-            None
-        }
+    if let Ok(units) = format!("{whole}{part}").parse() { Some((at?, units, part.len() as u8)) } else {
+        report.say(place, format!("`{text}` is not a number"), "write digits, with a point before decimals");
+        None
     }
 }
 

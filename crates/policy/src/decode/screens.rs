@@ -85,14 +85,11 @@ fn named<T>(
 ) -> Vec<T> {
     let mut found = Vec::new();
     for (id, place) in cursor.texts(key, report) {
-        match find(&id) {
-            Some(item) => found.push(item),
-            None => {
-                let known = known();
-                let near = crate::diagnostic::nearest(&id, known.iter().map(String::as_str));
-                let advice = near.map_or(format!("define the {what} first"), |near| format!("did you mean `{near}`?"));
-                report.say(place, format!("there is no {what} `{id}`"), advice);
-            }
+        if let Some(item) = find(&id) { found.push(item) } else {
+            let known = known();
+            let near = crate::diagnostic::nearest(&id, known.iter().map(String::as_str));
+            let advice = near.map_or(format!("define the {what} first"), |near| format!("did you mean `{near}`?"));
+            report.say(place, format!("there is no {what} `{id}`"), advice);
         }
     }
     found
@@ -203,7 +200,7 @@ fn income(compiler: &mut Compiler<'_>, entity: Entity, node: &Node, report: &mut
     let mut parts = |key: &'static str, cursor: &mut Cursor<'_>, report: &mut Report| {
         let mut found: Vec<(Text, ExprId)> = Vec::new();
         for (name, place) in cursor.texts(key, report) {
-            let title = name_text(compiler.pack(), entity, &name).unwrap_or_else(|| BTreeMap::from([("".to_owned(), name.clone())]));
+            let title = name_text(compiler.pack(), entity, &name).unwrap_or_else(|| BTreeMap::from([(String::new(), name.clone())]));
             found.extend(compiler.expression(&name, entity, None, place).map(|root| (title, root)));
         }
         found

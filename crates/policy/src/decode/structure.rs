@@ -246,7 +246,9 @@ fn csv_cells(line: &str) -> Vec<String> {
 /// `clauses: [C05-06]`
 pub(super) fn clauses(cursor: &mut Cursor<'_>, report: &mut Report) -> Vec<String> {
     let named = cursor.texts("clauses", report);
-    named.iter().for_each(|(clause, place)| clause_exists(clause, place, report));
+    for (clause, place) in &named {
+        clause_exists(clause, place, report);
+    }
     named.into_iter().map(|(clause, _)| clause).collect()
 }
 
@@ -434,12 +436,9 @@ fn fields(pack: &Pack, cursor: &mut Cursor<'_>, registers: &[&str], report: &mut
             let (text, place) = field.text(key, report)?;
             let ty = declared_type(ty).filter(|ty| !matches!(ty, Type::Boolean | Type::Code(_)));
             let value = ty.and_then(|ty| parse_scalar(&text, ty, &pack.codes).ok());
-            match value {
-                Some(Scalar::Integer(value)) => Some(value),
-                _ => {
-                    report.say(place, format!("`{key}: {text}` does not fit the type"), "bound numbers by numbers, dates by dates");
-                    None
-                }
+            if let Some(Scalar::Integer(value)) = value { Some(value) } else {
+                report.say(place, format!("`{key}: {text}` does not fit the type"), "bound numbers by numbers, dates by dates");
+                None
             }
         };
         let (min, max) = (bound("min", report), bound("max", report));
@@ -499,21 +498,15 @@ pub(super) fn field_type(
         ("decimal", Some(digits)) => {
             digits.parse().ok().filter(|digits| (1..=6).contains(digits)).map(FieldType::Decimal)
         }
-        ("code", Some(list)) => match pack.codes.iter().position(|codes| codes.id == list) {
-            Some(index) => Some(FieldType::Code(CodeListId(index as u16))),
-            None => {
-                let near = nearest(list, pack.codes.iter().map(|codes| codes.id.as_str()));
-                let advice = near.map_or("define it under `codes:`".to_owned(), |near| format!("did you mean code({near})?"));
-                report.say(place, format!("there is no code list `{list}`"), advice);
-                return FieldType::Text;
-            }
+        ("code", Some(list)) => if let Some(index) = pack.codes.iter().position(|codes| codes.id == list) { Some(FieldType::Code(CodeListId(index as u16))) } else {
+            let near = nearest(list, pack.codes.iter().map(|codes| codes.id.as_str()));
+            let advice = near.map_or("define it under `codes:`".to_owned(), |near| format!("did you mean code({near})?"));
+            report.say(place, format!("there is no code list `{list}`"), advice);
+            return FieldType::Text;
         },
-        ("reference", Some(register)) => match registers.iter().position(|known| *known == register) {
-            Some(index) => Some(FieldType::Reference(RegisterId(index as u16))),
-            None => {
-                report.say(place, format!("there is no register `{register}`"), "name a register of the pack");
-                return FieldType::Text;
-            }
+        ("reference", Some(register)) => if let Some(index) = registers.iter().position(|known| *known == register) { Some(FieldType::Reference(RegisterId(index as u16))) } else {
+            report.say(place, format!("there is no register `{register}`"), "name a register of the pack");
+            return FieldType::Text;
         },
         _ => None,
     };
@@ -555,12 +548,9 @@ pub(super) fn parameters(pack: &mut Pack, entries: &Entries<'_>, report: &mut Re
         });
         let mut bound = |key: &'static str, report: &mut Report| {
             let (text, place) = cursor.text(key, report)?;
-            match parse_scalar(&text, ty, &pack.codes) {
-                Ok(Scalar::Integer(value)) => Some(value),
-                _ => {
-                    report.say(place, format!("`{key}: {text}` does not fit the type"), "write a number of the parameter's unit");
-                    None
-                }
+            if let Ok(Scalar::Integer(value)) = parse_scalar(&text, ty, &pack.codes) { Some(value) } else {
+                report.say(place, format!("`{key}: {text}` does not fit the type"), "write a number of the parameter's unit");
+                None
             }
         };
         let (min, max, step) = (bound("min", report), bound("max", report), bound("step", report));
@@ -674,12 +664,9 @@ fn row(
         }
         Some(codes) => {
             table = vec![Scalar::Missing; codes.values.len()];
-            let entries = match table_node.map(|node| &node.data) {
-                Some(Data::Map(entries)) => entries.as_slice(),
-                _ => {
-                    report.say(&node.place, "a value of a table parameter has no `table`", "add `table: {code: value, …}`");
-                    &[]
-                }
+            let entries = if let Some(Data::Map(entries)) = table_node.map(|node| &node.data) { entries.as_slice() } else {
+                report.say(&node.place, "a value of a table parameter has no `table`", "add `table: {code: value, …}`");
+                &[]
             };
             for (code, place, node) in entries {
                 match codes.values.iter().position(|known| known.code == *code) {

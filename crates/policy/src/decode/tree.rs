@@ -1,5 +1,7 @@
 //! The YAML tree with the place of every node written out, as the decoder wants it.
 
+#![expect(clippy::result_large_err, reason = "a file is refused once, not in a hot loop")]
+
 use crate::diagnostic::Diagnostic;
 use crate::model::Place;
 use crate::yaml::{Content, Kind, Node as Raw};

@@ -35,12 +35,12 @@ impl Compiler<'_> {
                     let factor = digits.parse().unwrap_or(0);
                     Ok(Combination { terms: vec![(factor, Vec::new())], aggregates: Vec::new(), ty: Type::INTEGER })
                 }
-                _ => Err(self.not_a_sum(tree, place)),
+                _ => Err(Self::not_a_sum(tree, place)),
             },
             Expr::Function(function) => {
                 let here = place_of(tree, place);
                 let Some(aggregate) = aggregate_named(&call_name(function).join(".").to_lowercase()) else {
-                    return Err(self.not_a_sum(tree, place));
+                    return Err(Self::not_a_sum(tree, place));
                 };
                 // Indicators stand above all entities; nothing is theirs.
                 let context = Context { base: None, ..Context::new(Entity::Level(LevelId(0)), place) };
@@ -60,11 +60,11 @@ impl Compiler<'_> {
                 };
                 Ok(Combination { terms: vec![(1, vec![0])], aggregates: vec![aggregate], ty: call.ty })
             }
-            _ => Err(self.not_a_sum(tree, place)),
+            _ => Err(Self::not_a_sum(tree, place)),
         }
     }
 
-    fn not_a_sum(&self, tree: &Expr, place: &Place) -> Stop {
+    fn not_a_sum(tree: &Expr, place: &Place) -> Stop {
         wrong(
             &place_of(tree, place),
             format!("`{tree}` is not an aggregate"),
@@ -72,6 +72,7 @@ impl Compiler<'_> {
         )
     }
 
+    #[expect(clippy::many_single_char_names, reason = "units and scales of two operands side by side")]
     fn combine(
         &mut self,
         a: Combination,

@@ -55,7 +55,7 @@ impl Compiler<'_> {
         let place = || place_of(tree, &context.place);
         match tree {
             Expr::Nested(inner) => self.lower(inner, context, hint),
-            Expr::Identifier(name) => self.name(&[name.value.clone()], context, &place()).map(Lowered::Node),
+            Expr::Identifier(name) => self.name(std::slice::from_ref(&name.value), context, &place()).map(Lowered::Node),
             Expr::CompoundIdentifier(names) => {
                 let path: Vec<_> = names.iter().map(|name| name.value.clone()).collect();
                 self.name(&path, context, &place()).map(Lowered::Node)
@@ -222,6 +222,7 @@ impl Compiler<'_> {
         self.to_boolean(lowered, tree, context)
     }
 
+    #[expect(clippy::wrong_self_convention, reason = "the compiler makes the node, the operand is what is converted")]
     fn to_boolean(&mut self, lowered: Lowered, tree: &Expr, context: &Context) -> Result<ExprId, Stop> {
         let place = place_of(tree, &context.place);
         let node = self.as_node(lowered, Some(Type::Boolean), &Context { place: place.clone(), ..context.clone() })?;
@@ -315,6 +316,7 @@ impl Compiler<'_> {
     }
 
     /// Adds an operation at the lowest entity of its operands – or, inside a guarded arm, at the entity of the arm.
+    #[expect(clippy::unnecessary_wraps, reason = "callers return it beside operations that can fail")]
     pub(super) fn op(
         &mut self,
         operands: Vec<ExprId>,

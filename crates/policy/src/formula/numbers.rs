@@ -354,6 +354,7 @@ impl Compiler<'_> {
         Ok(Lowered::Node(self.product(a, b, context, place)?.0))
     }
 
+    #[expect(clippy::many_single_char_names, reason = "units and scales of two operands side by side")]
     fn product(&mut self, a: ExprId, b: ExprId, context: &Context, place: &Place) -> Result<(ExprId, bool), Stop> {
         let (Some((x, s)), Some((y, t))) = (self.unit(a), self.unit(b)) else { return Err(Stop::Broken) };
         if x && y {
@@ -374,11 +375,12 @@ impl Compiler<'_> {
         Ok((self.op(vec![a, b], ty, context, |v| Op::Multiply(v[0], v[1]))?, x || y))
     }
 
+    #[expect(clippy::many_single_char_names, reason = "units and scales of two operands side by side")]
     fn divide(&mut self, left: Lowered, right: Lowered, context: &Context, place: &Place) -> Result<Lowered, Stop> {
         if let Lowered::Quotient { numerator, denominator, money } = left {
             let by = self.number(right, context, place)?;
             if self.unit(by).is_some_and(|(money, _)| money) {
-                return Err(self.unlike_division(place));
+                return Err(Self::unlike_division(place));
             }
             let (denominator, _) = self.product(denominator, by, context, place)?;
             return Ok(Lowered::Quotient { numerator, denominator, money });
@@ -386,7 +388,7 @@ impl Compiler<'_> {
         let (a, b) = (self.number(left, context, place)?, self.number(right, context, place)?);
         let (Some((x, s)), Some((y, t))) = (self.unit(a), self.unit(b)) else { return Err(Stop::Broken) };
         if !x && y {
-            return Err(self.unlike_division(place));
+            return Err(Self::unlike_division(place));
         }
         if !x && !y && s == 0 && t == 0 {
             let make = |v: &[ExprId]| Op::Divide {
@@ -400,7 +402,7 @@ impl Compiler<'_> {
         Ok(Lowered::Quotient { numerator: a, denominator: b, money: x && !y })
     }
 
-    fn unlike_division(&self, place: &Place) -> Stop {
+    fn unlike_division(place: &Place) -> Stop {
         wrong(
             place,
             "a plain number divided by money has no unit".to_owned(),

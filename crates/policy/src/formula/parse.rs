@@ -15,6 +15,7 @@ const MOST_CHARACTERS: usize = 8_000;
 const MOST_NESTING: usize = 48;
 
 /// Parses a formula.
+#[expect(clippy::result_large_err, reason = "a formula is refused once, not in a hot loop")]
 pub(super) fn formula(text: &str, place: &Place) -> Result<Expr, Diagnostic> {
     if text.len() > MOST_CHARACTERS {
         return Err(Diagnostic::new(
@@ -96,7 +97,7 @@ pub(super) fn names_in(tree: &Expr, found: &mut dyn FnMut(&[String])) {
     let mut open = vec![tree];
     while let Some(tree) = open.pop() {
         match tree {
-            Expr::Identifier(name) => found(&[name.value.clone()]),
+            Expr::Identifier(name) => found(std::slice::from_ref(&name.value)),
             Expr::CompoundIdentifier(names) => {
                 let path: Vec<_> = names.iter().map(|name| name.value.clone()).collect();
                 found(&path);

@@ -96,13 +96,15 @@ proptest! {
 fn deep_and_long_texts_are_refused() {
     let deep_flow = "[".repeat(100_000);
     let deep_block = "- ".repeat(100_000);
-    let deep_lines: String = (0..399).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    let deep_lines: Vec<String> = (0..399).map(|depth| format!("{}a:", " ".repeat(depth))).collect();
+    let deep_lines = deep_lines.join("\n");
     let keys = "? ".repeat(100_000);
-    let bomb = "a: &a [x, x, x, x, x, x, x, x]\n".to_owned()
-        + &(b'b'..=b'k').map(|name| {
-            let (name, before) = (name as char, (name - 1) as char);
-            format!("{name}: &{name} [{}]\n", vec![format!("*{before}"); 8].join(", "))
-        }).collect::<String>();
+    let mut bomb = vec!["a: &a [x, x, x, x, x, x, x, x]".to_owned()];
+    bomb.extend((b'b'..=b'k').map(|name| {
+        let (name, before) = (name as char, (name - 1) as char);
+        format!("{name}: &{name} [{}]", vec![format!("*{before}"); 8].join(", "))
+    }));
+    let bomb = bomb.join("\n");
     let deep_formula = format!("variables: {{x: {{of: village, formula: '{}1'}}}}", "(".repeat(5_000));
     for text in [deep_flow, deep_block, deep_lines, keys, bomb, deep_formula] {
         let mut files = read(&folder("good/base"));

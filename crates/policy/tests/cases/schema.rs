@@ -54,7 +54,8 @@ fn the_schema_knows_the_keys_that_the_decoder_knows() {
     let schema = bangfu_policy::schema::pack_schema();
     for (shape, text) in PLACES {
         let section = text.split(':').next().unwrap();
-        let head: String = HEAD.lines().filter(|line| !line.starts_with(section)).map(|line| format!("{line}\n")).collect();
+        let head: Vec<&str> = HEAD.lines().filter(|line| !line.starts_with(section)).collect();
+        let head = head.join("\n");
         let files = [
             SourceFile { path: "a.yaml".to_owned(), text: text.to_owned() },
             SourceFile { path: "head.yaml".to_owned(), text: head },
