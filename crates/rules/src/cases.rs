@@ -68,10 +68,12 @@ impl CaseResult {
                 (_, false) => "expected",
             };
             let but = if language.starts_with("zh") { "，实际" } else { ", but is" };
-            text += &format!("     {}[{}].{}: {words} {}{but} {}\n", m.entity, m.position, m.variable, m.expected, m.actual);
+            let Mismatch { entity, position, variable, expected, actual, .. } = m;
+            let line = format!("     {entity}[{position}].{variable}: {words} {expected}{but} {actual}\n");
+            text.push_str(&line);
             if let Some(explanation) = &m.explanation {
                 for line in explanation.text(language).lines() {
-                    text += &format!("       {line}\n");
+                    text.extend(["       ", line, "\n"]);
                 }
             }
         }

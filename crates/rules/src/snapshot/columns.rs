@@ -12,8 +12,8 @@ pub(crate) const NONE: u32 = u32::MAX;
 
 /// All bits of a length set or not.
 pub(crate) fn filled(len: usize, value: bool) -> Bitmap {
-    let mut words = vec![if value { u64::MAX } else { 0 }; len.div_ceil(64)];
-    if value && let Some(last) = words.last_mut() && len % 64 != 0 {
+    let mut words = vec![u64::from(value).wrapping_neg(); len.div_ceil(64)];
+    if value && let Some(last) = words.last_mut() && !len.is_multiple_of(64) {
         *last = (1 << (len % 64)) - 1;
     }
     Bitmap { words, len }

@@ -120,13 +120,12 @@ impl Sink<'_> {
         self.values.clear();
         self.values.reserve(values.len());
         for (row, value) in values.iter().enumerate() {
-            match make(*value) {
-                Some(number) => self.values.push(number),
-                None => {
-                    self.values.push(0);
-                    if array.is_valid(row) {
-                        self.refuse(row, values.len(), || value.to_string());
-                    }
+            if let Some(number) = make(*value) {
+                self.values.push(number);
+            } else {
+                self.values.push(0);
+                if array.is_valid(row) {
+                    self.refuse(row, values.len(), || value.to_string());
                 }
             }
         }
@@ -156,14 +155,13 @@ impl Sink<'_> {
             let made: Vec<Option<i64>> = texts.iter().map(|text| text.and_then(&mut make)).collect();
             for (row, key) in dictionary.keys().values().iter().enumerate() {
                 let position = usize::try_from(*key).ok();
-                match position.and_then(|position| made.get(position)).copied().flatten() {
-                    Some(number) => self.values.push(number),
-                    None => {
-                        self.values.push(0);
-                        if array.is_valid(row) {
-                            let text = position.filter(|p| *p < texts.len()).map(|p| texts.value(p));
-                            self.refuse(row, dictionary.len(), || text.unwrap_or_default().to_owned());
-                        }
+                if let Some(number) = position.and_then(|position| made.get(position)).copied().flatten() {
+                    self.values.push(number);
+                } else {
+                    self.values.push(0);
+                    if array.is_valid(row) {
+                        let text = position.filter(|p| *p < texts.len()).map(|p| texts.value(p));
+                        self.refuse(row, dictionary.len(), || text.unwrap_or_default().to_owned());
                     }
                 }
             }
@@ -172,13 +170,12 @@ impl Sink<'_> {
         let len = array.len();
         for row in 0..len {
             let text = text_at(array, row)?;
-            match text.and_then(&mut make) {
-                Some(number) => self.values.push(number),
-                None => {
-                    self.values.push(0);
-                    if let Some(text) = text {
-                        self.refuse(row, len, || text.to_owned());
-                    }
+            if let Some(number) = text.and_then(&mut make) {
+                self.values.push(number);
+            } else {
+                self.values.push(0);
+                if let Some(text) = text {
+                    self.refuse(row, len, || text.to_owned());
                 }
             }
         }

@@ -104,11 +104,10 @@ impl Sources {
             if !needed(needs, id) {
                 continue;
             }
-            let mut pieces = Vec::new();
-            for path in paths.into_iter().filter(|path| part.is_none_or(|part| stem(path) == part)) {
-                pieces.extend(groups(register, &path)?);
-            }
-            registers.push(Source { register: id, pieces });
+            let paths: Vec<_> = paths.into_iter().filter(|path| part.is_none_or(|part| stem(path) == part)).collect();
+            let pieces: Vec<Vec<Piece>> =
+                paths.par_iter().map(|path| groups(register, path)).collect::<Result<_, _>>()?;
+            registers.push(Source { register: id, pieces: pieces.into_iter().flatten().collect() });
         }
         if !found {
             let names = pack.registers.iter().take(3).map(|r| format!("{}.parquet", r.id));
@@ -125,13 +124,13 @@ impl Sources {
         pack: &Pack,
         batches: &HashMap<RegisterId, Vec<RecordBatch>>,
         needs: &Needs,
-    ) -> Result<Self, SnapshotError> {
+    ) -> Self {
         let all = (0..pack.registers.len()).map(|index| RegisterId(index as u16)).filter(|id| needed(needs, *id));
         let registers = all.map(|register| {
             let pieces = batches.get(&register).into_iter().flatten().cloned().map(Piece::Batch).collect();
             Source { register, pieces }
         });
-        Ok(Self { registers: registers.collect(), divisions: None })
+        Self { registers: registers.collect(), divisions: None }
     }
 
     /// Decodes all needed columns.

@@ -220,7 +220,7 @@ pub fn from_batches(
     needs: &Needs,
     as_of: i32,
 ) -> Result<Reading, SnapshotError> {
-    let sources = files::Sources::of_batches(pack, batches, needs)?;
+    let sources = files::Sources::of_batches(pack, batches, needs);
     assemble::assemble(pack, needs, as_of, &sources)
 }
 
