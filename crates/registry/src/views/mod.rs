@@ -15,3 +15,4 @@ pub mod policy;
 pub mod reference;
 pub mod results;
 pub mod rule;
+pub mod snapshot;

@@ -4,12 +4,17 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use bangfu_policy::ir::{Scalar, Type};
 use bangfu_policy::model::{Entity, IndicatorId, Pack, VariableId};
 use bangfu_rules::frame::{Column, Lanes};
+use bangfu_rules::results;
+use bangfu_rules::snapshot::SnapshotError;
 use serde::Serialize;
+
+use super::figures;
 
 /// The results of one run.
 #[derive(Debug, Default)]
@@ -202,6 +207,31 @@ fn at(column: &Column, row: usize) -> Scalar {
 }
 
 impl Results {
+    /// Reads a result folder.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is of another policy.
+    pub fn read(folder: &Path, pack: &Pack) -> Result<Self, SnapshotError> {
+        use rayon::prelude::*;
+        let summary = results::read_summary(folder)?;
+        let mut wanted: Vec<Entity> = pack.variables.iter().map(|variable| variable.of).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let entities: Result<HashMap<Entity, Rows>, SnapshotError> = wanted
+            .into_par_iter()
+            .map(|entity| {
+                let read = results::read_entity(folder, pack, entity)?;
+                Ok((entity, Rows::new(read.keys, read.divisions, read.columns.into_iter().collect())))
+            })
+            .collect();
+        let day = summary.as_of.parse().map_or(0, figures::days_of);
+        let mut all = Self::new(day, entities?);
+        for (indicator, row) in results::read_indicators(folder, pack)? {
+            all.add_figure(&row.division, indicator, Figure { value: row.value, unknown: row.unknown });
+        }
+        Ok(all)
+    }
+
     /// Results of a run on a day.
     pub fn new(as_of: i32, entities: HashMap<Entity, Rows>) -> Self {
         Self { as_of, entities, ..Self::default() }

@@ -176,7 +176,6 @@ at-least = { $title }, at least
 at-most = { $title }, at most
 capped-export = An export holds { $n } records at most
 print = Print
-guarantees = Two worries and three guarantees
 guarantees-heading = Standards met
 income-heading = Income against the line
 income-drawing = Items of income added up, compared with the line

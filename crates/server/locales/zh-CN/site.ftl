@@ -176,7 +176,6 @@ at-least = { $title }，不小于
 at-most = { $title }，不大于
 capped-export = 导出最多 { $n } 条
 print = 打印
-guarantees = 两不愁三保障等达标情况
 guarantees-heading = 达标情况
 income-heading = 收入构成与标准
 income-drawing = 收入逐项累计与标准线的比较

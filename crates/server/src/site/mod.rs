@@ -14,6 +14,7 @@ pub mod texts;
 pub mod visit;
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
@@ -21,9 +22,12 @@ use axum::response::{Html, IntoResponse, Response};
 use bangfu_policy::model::Pack;
 use bangfu_registry::views::facts::Facts;
 use bangfu_registry::views::figures::{self, Language};
-use bangfu_registry::views::map::Boundary;
+use bangfu_registry::store::{Scope, Store};
+use bangfu_registry::views::map::{self, Boundary};
 use bangfu_registry::views::places::Places;
 use bangfu_registry::views::results::Results;
+use bangfu_registry::views::snapshot::Snapshot;
+use bangfu_rules::snapshot::SnapshotError;
 use minijinja::{Environment, Value, context};
 use tokio::net::TcpListener;
 
@@ -42,8 +46,69 @@ pub struct Site {
     pub boundaries: Vec<Boundary>,
     /// Results of the last run, if there was one.
     pub results: Option<Arc<Results>>,
+    /// The snapshot of that run, for explanations and what-if.
+    pub snapshot: Option<Arc<Snapshot>>,
+    /// Whether the people are invented; said at the foot of every page.
+    pub synthetic: bool,
     /// Today: parameters are shown for this day as long as there is no run.
     pub today: i32,
+}
+
+/// Where a site finds what it shows.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Folder of the pack, whose `data/*.geojson` are the boundaries.
+    pub pack_folder: PathBuf,
+    /// Folder of the last run's results; none: no run yet.
+    pub results: Option<PathBuf>,
+    /// Folder of the snapshot that the run was made from.
+    pub snapshot: Option<PathBuf>,
+    /// Whether the people are invented.
+    pub synthetic: bool,
+    /// Today, days since 1970-01-01.
+    pub today: i32,
+}
+
+impl Site {
+    /// Reads divisions, boundaries, results and snapshot.
+    ///
+    /// # Errors
+    /// A file or the store cannot be read.
+    pub async fn open(pack: Arc<Pack>, store: Store, sources: &Sources) -> Result<Self, SiteError> {
+        let divisions = store.reader(&Scope::everything()).divisions().await?;
+        let rows = divisions.into_iter().map(|division| (division.code, division.name, division.name_en));
+        let places = Places::new(&pack, rows);
+        let results = sources.results.as_deref().map(|folder| Results::read(folder, &pack)).transpose()?;
+        let as_of = results.as_ref().map_or(sources.today, |results| results.as_of);
+        let snapshot = match (&results, &sources.snapshot) {
+            (Some(_), Some(folder)) => Some(Arc::new(Snapshot::read(folder, &pack, as_of)?)),
+            _ => None,
+        };
+        Ok(Self {
+            boundaries: boundaries(&sources.pack_folder)?,
+            facts: Facts::new(store, &Scope::everything()),
+            results: results.map(Arc::new),
+            places,
+            pack,
+            snapshot,
+            synthetic: sources.synthetic,
+            today: sources.today,
+        })
+    }
+}
+
+/// All boundaries below `data/` of a pack.
+fn boundaries(pack_folder: &Path) -> Result<Vec<Boundary>, SiteError> {
+    let Ok(entries) = std::fs::read_dir(pack_folder.join("data")) else { return Ok(Vec::new()) };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    paths.sort();
+    let mut all = Vec::new();
+    for path in paths.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "geojson")) {
+        let wrong = |message: String| SiteError::Boundaries { path: path.display().to_string(), message };
+        let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+        all.extend(map::boundaries(&text).map_err(|error| wrong(error.to_string()))?);
+    }
+    Ok(all)
 }
 
 /// A site with everything that its pages share, in memory.
@@ -90,6 +155,20 @@ pub enum SiteError {
     /// A template.
     #[error("a template of the site cannot be read: {0:#}")]
     Template(#[from] minijinja::Error),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] bangfu_registry::store::StoreError),
+    /// Results or snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// Boundaries.
+    #[error("{path}: {message}; put GeoJSON polygons with the properties `code` and `parent` there, or remove the file")]
+    Boundaries {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        message: String,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}; choose another address with --listen")]
     Listen {

@@ -103,6 +103,7 @@ impl Visit {
             trail => site.places.trail(&self.division, self.language),
             selects => site.places.selects(&site.pack, &self.division, self.language),
             run => site.run_line(self.language),
+            synthetic => site.synthetic,
         }
     }
 }

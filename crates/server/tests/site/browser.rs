@@ -55,15 +55,15 @@ async fn session(driver: &Driver, profile: &std::path::Path) -> WebDriver {
 }
 
 async fn serve() -> String {
-    let router = site::router(open()).unwrap();
+    let router = site::router(open().await).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     address
 }
 
-fn pages() -> Vec<String> {
-    let mut pages: Vec<String> = addresses().into_iter().filter(|address| address != "/healthz").collect();
+async fn pages() -> Vec<String> {
+    let mut pages: Vec<String> = addresses().await.into_iter().filter(|address| address != "/healthz").collect();
     pages.push("/no-such-page".to_owned());
     pages
 }
@@ -81,7 +81,7 @@ async fn axe_finds_nothing_and_narrow_screens_fit() {
     for (width, height) in [(1366, 768), (500, 844)] {
         browser.set_window_rect(0, 0, width, height).await.unwrap();
         for language in ["zh", "en"] {
-            for page in pages() {
+            for page in pages().await {
                 let sign = if page.contains('?') { '&' } else { '?' };
                 browser.goto(format!("{base}{page}{sign}lang={language}")).await.unwrap();
                 let wide = browser
@@ -114,11 +114,11 @@ async fn axe_finds_nothing_and_narrow_screens_fit() {
     assert!(findings.is_empty(), "{}", findings.join("\n"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn html_is_valid() {
-    let router = router();
+    let router = router().await;
     let folder = tempfile::tempdir().unwrap();
-    for (n, page) in pages().iter().enumerate() {
+    for (n, page) in pages().await.iter().enumerate() {
         for language in ["zh", "en"] {
             let answer = get(&router, page, &format!("lang={language}")).await;
             if answer.text.is_empty() {

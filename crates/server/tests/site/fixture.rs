@@ -1,44 +1,124 @@
-//! A small site: the project's own pack over a few divisions.
+//! A small site over the project's own pack: two banners, a few hundred synthetic households.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
-use bangfu_registry::views::map;
-use bangfu_registry::views::places::Places;
-use bangfu_server::site::{self, Site};
+use bangfu_policy::model::{Pack, RegisterId};
+use bangfu_registry::store::change::{Actor, Duplicates};
+use bangfu_registry::store::divisions::Division;
+use bangfu_registry::store::{Scope, SecretKeys, Store};
+use bangfu_registry::synth::{self, Generator};
+use bangfu_server::site::{self, Site, Sources};
+use tokio::sync::OnceCell;
 use tower::ServiceExt;
+
+/// Banners that have people.
+const BANNERS: [&str; 2] = ["150421", "150981"];
 
 /// Root of the project.
 pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// A registry on disk, made once for all tests.
+pub(crate) struct Registry {
+    folder: tempfile::TempDir,
+    pack: Arc<Pack>,
+    /// Keys of some households.
+    pub(crate) households: Vec<String>,
+    /// Code of a village with people.
+    pub(crate) village: String,
+}
+
+static REGISTRY: OnceCell<Registry> = OnceCell::const_new();
+
+/// The registry of all tests.
+pub(crate) async fn registry() -> &'static Registry {
+    REGISTRY.get_or_init(make).await
+}
+
+fn pack_folder() -> PathBuf {
+    root().join("policies/inner-mongolia")
+}
+
+async fn store(folder: &Path, pack: &Arc<Pack>) -> Store {
+    let keys = SecretKeys::open_or_create(&folder.join("keys")).unwrap();
+    Store::open(&folder.join("registry.sqlite"), Arc::clone(pack), keys).await.unwrap()
+}
+
+async fn make() -> Registry {
+    let folder = tempfile::tempdir().unwrap();
+    let pack = Arc::new(bangfu_registry::packs::read(&pack_folder()).unwrap());
+    let store = store(folder.path(), &pack).await;
+    let listed = synth::demo::read_divisions(&pack_folder()).unwrap();
+    let kept = |code: &str| code.len() <= 6 || BANNERS.iter().any(|banner| code.starts_with(banner));
+    let divisions: Vec<_> = listed.into_iter().filter(|division| kept(&division.code)).collect();
+    let mut spec = synth::demo::read_spec(&pack_folder()).unwrap();
+    spec.quotas.retain(|quota| BANNERS.contains(&quota.division.as_str()));
+    let given = synth::demo::read_given(&pack_folder(), &pack).unwrap();
+    let tree: Vec<_> =
+        divisions.iter().map(|d| synth::Division { code: d.code.clone(), name: d.name.clone() }).collect();
+    let mut batches = Vec::new();
+    Generator::new(&pack, &spec, &tree, &given, 0.05)
+        .unwrap()
+        .run(
+            &mut |register, _banner, batch| {
+                batches.push((register, batch));
+                Ok(())
+            },
+            &mut |_| {},
+        )
+        .unwrap();
+    // Parents before children: a child names its parent's key.
+    let depth = |register: RegisterId| pack.ancestors(bangfu_policy::model::Entity::Register(register)).count();
+    batches.sort_by_key(|(register, _)| depth(*register));
+    let mut change = store
+        .change(&Scope::everything(), &Actor::console("test"), "fixture of the tests", 1_483_200_000_000)
+        .await
+        .unwrap();
+    let level = |code: &str| pack.level_of_code(code).unwrap().index();
+    let rows: Vec<Division> = divisions
+        .into_iter()
+        .map(|d| Division { level: level(&d.code), code: d.code, name: d.name, name_en: d.name_en })
+        .collect();
+    change.divisions(&rows).await.unwrap();
+    for (register, batch) in &batches {
+        let report = change.load(*register, batch, Duplicates::Refuse).await.unwrap();
+        assert!(report.refused.is_empty(), "{}: {:?}", pack.registers[register.index()].id, report.refused.first());
+    }
+    change.commit().await.unwrap();
+    let reader = store.reader(&Scope::everything());
+    let household = pack.register("household").unwrap();
+    let query = bangfu_registry::store::ListQuery { limit: 6, ..Default::default() };
+    let page = reader.list(household, &query).await.unwrap();
+    let key = pack.registers[household.index()].key.unwrap();
+    let households = page
+        .records
+        .iter()
+        .map(|record| match &record.values[usize::from(key)] {
+            Some(bangfu_policy::model::Value::Text(key)) => key.clone(),
+            other => panic!("a household without number: {other:?}"),
+        })
+        .collect();
+    let village = page.records[0].division.clone();
+    Registry { folder, pack, households, village }
+}
+
 /// The site that all tests read.
-pub(crate) fn router() -> Router {
-    site::router(open()).unwrap()
+pub(crate) async fn router() -> Router {
+    site::router(open().await).unwrap()
 }
 
 /// See [`router`].
-pub(crate) fn open() -> Site {
-    let folder = root().join("policies/inner-mongolia");
-    let pack = Arc::new(bangfu_registry::packs::read(&folder).unwrap());
-    let text = std::fs::read_to_string(folder.join("data/divisions.csv")).unwrap();
-    let rows = text.lines().skip(1).map(|line| {
-        let mut cells = line.split(',').map(str::to_owned);
-        let mut next = || cells.next().unwrap_or_default();
-        let (code, name, _level, english) = (next(), next(), next(), next());
-        (code, name, english)
-    });
-    let places = Places::new(&pack, rows);
-    let mut boundaries = Vec::new();
-    for name in ["leagues", "banners"] {
-        let text = std::fs::read_to_string(folder.join(format!("data/{name}.geojson"))).unwrap();
-        boundaries.extend(map::boundaries(&text).unwrap());
-    }
-    Site { pack, facts: Default::default(), places, boundaries, results: None, today: 16_800 }
+pub(crate) async fn open() -> Site {
+    let registry = registry().await;
+    let store = store(registry.folder.path(), &registry.pack).await;
+    let sources =
+        Sources { pack_folder: pack_folder(), synthetic: true, today: 17_166, ..Sources::default() };
+    Site::open(Arc::clone(&registry.pack), store, &sources).await.unwrap()
 }
 
 /// An answer.
@@ -62,32 +142,49 @@ pub(crate) async fn get(router: &Router, address: &str, cookie: &str) -> Answer 
 }
 
 /// Every address of the route table with something real in place of its parameters.
-pub(crate) fn addresses() -> Vec<String> {
+pub(crate) async fn addresses() -> Vec<String> {
+    let registry = registry().await;
+    let village = registry.village.as_str();
     let sample = |path: &str| -> Vec<String> {
-        let one = |value: &str| {
+        let fill = |values: &[&str]| -> Vec<String> {
             let start = path.find('{').unwrap();
-            vec![format!("{}{value}", &path[..start])]
+            values.iter().map(|value| format!("{}{value}", &path[..start])).collect()
         };
         match path {
-            "/policy/article/{id}" => one("5"),
-            "/policy/clause/{id}" => one("C05-06"),
-            "/policy/parameter/{id}" => [one("poverty_line"), one("care_share")].concat(),
-            "/policy/rule/{id}" => [one("identified_poor"), one("per_head")].concat(),
-            "/policy/register/{id}" => one("household"),
-            "/policy/codes/{id}" => one("poverty_cause"),
-            "/registry/{id}" => [one("household"), one("person?q=a&f.sex=1&sort=-birth"), one("village_year")].concat(),
-            "/registry/{id}/{record}" => Vec::new(),
-            "/division/{code}" => ["15", "1504", "150421", "150421100", "150421100201"].iter().flat_map(|c| one(c)).collect(),
-            "/assets/{hash}/{name}" => Vec::new(),
-            "/" => ["/", "/?division=1504&sort=-incidence&map=incidence", "/?division=150421", "/?division=150421100201"].map(str::to_owned).to_vec(),
-            "/determinations/list" => {
-                vec![path.to_owned(), format!("{path}?variable=village_poor&answer=unknown&division=150421")]
+            "/" => vec![
+                path.to_owned(),
+                "/?division=1504&sort=-incidence&map=incidence".to_owned(),
+                "/?division=150421".to_owned(),
+                format!("/?division={village}"),
+            ],
+            "/policy/article/{id}" => fill(&["5"]),
+            "/policy/clause/{id}" => fill(&["C05-06"]),
+            "/policy/parameter/{id}" => fill(&["poverty_line", "care_share"]),
+            "/policy/rule/{id}" => fill(&["identified_poor", "per_head"]),
+            "/policy/register/{id}" => fill(&["household"]),
+            "/policy/codes/{id}" => fill(&["poverty_cause"]),
+            "/registry/{id}" => fill(&[
+                "household",
+                "person?f.sex=1&sort=-birth&limit=20",
+                "person?q=wang",
+                "village_year?division=150421",
+            ]),
+            "/registry/{id}/{record}" => {
+                let files = registry.households.iter().take(2).map(|key| format!("/registry/household/{key}"));
+                files.chain(["/registry/village_year/~1".to_owned(), "/registry/person/~1".to_owned()]).collect()
             }
+            "/division/{code}" => fill(&["15", "1504", "150421", &village[..9], village]),
+            "/assets/{hash}/{name}" => Vec::new(),
+            "/determinations/list" => vec![
+                path.to_owned(),
+                format!("{path}?variable=village_poor&answer=unknown&division=150421"),
+                format!("{path}?variable=identified_poor&answer=unknown"),
+            ],
             _ => {
                 assert!(!path.contains('{'), "give {path} a sample here, so that the tests walk it");
                 vec![path.to_owned()]
             }
         }
     };
-    bangfu_server::site::routes::table().iter().flat_map(|(path, _)| sample(path)).collect()
+    site::routes::table().iter().flat_map(|(path, _)| sample(path)).collect()
 }

@@ -4,10 +4,10 @@ use axum::http::{StatusCode, header};
 
 use super::fixture::{addresses, get, router};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_answers_in_both_languages() {
-    let router = router();
-    let addresses = addresses();
+    let router = router().await;
+    let addresses = addresses().await;
     assert!(addresses.len() > 20);
     for address in addresses {
         for (cookie, mark) in [("lang=zh", "lang=\"zh-CN\""), ("lang=en", "lang=\"en\"")] {
@@ -35,10 +35,10 @@ async fn every_page_answers_in_both_languages() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_script_and_no_style_stands_in_a_page() {
-    let router = router();
-    for address in addresses() {
+    let router = router().await;
+    for address in addresses().await {
         let answer = get(&router, &address, "").await;
         let policy = answer.headers.get(header::CONTENT_SECURITY_POLICY).unwrap().to_str().unwrap().to_owned();
         assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{policy}");
@@ -50,9 +50,9 @@ async fn no_script_and_no_style_stands_in_a_page() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn errors_are_pages_that_say_what_to_do() {
-    let router = router();
+    let router = router().await;
     let cases = [
         ("/nothing-here", StatusCode::NOT_FOUND, "Check the address"),
         ("/?division=99", StatusCode::NOT_FOUND, "Check the address"),
@@ -75,9 +75,9 @@ async fn errors_are_pages_that_say_what_to_do() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_visitor_sends_is_never_markup() {
-    let router = router();
+    let router = router().await;
     for address in [
         "/registry/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
         "/registry/household?q=%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E",
@@ -88,9 +88,9 @@ async fn what_a_visitor_sends_is_never_markup() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_picker_leads_to_what_was_changed() {
-    let router = router();
+    let router = router().await;
     let cases = [
         ("/?from=15&at_league=1504&map=incidence", "/?map=incidence&division=1504"),
         ("/?from=150421&at_league=1505&at_banner=150421", "/?division=1505"),
@@ -105,9 +105,9 @@ async fn the_picker_leads_to_what_was_changed() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn settings_stay() {
-    let router = router();
+    let router = router().await;
     let answer = get(&router, "/?lang=en&size=large&contrast=high", "").await;
     let cookies: Vec<_> =
         answer.headers.get_all(header::SET_COOKIE).iter().map(|v| v.to_str().unwrap().to_owned()).collect();
@@ -118,9 +118,9 @@ async fn settings_stay() {
     assert!(odd.text.contains("<html lang=\"zh-CN\" class=\"size-normal contrast-normal\">"));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn assets_are_kept_by_browsers() {
-    let router = router();
+    let router = router().await;
     let page = get(&router, "/", "").await;
     let mut found = 0;
     for part in page.text.split("\"/assets/").skip(1) {

@@ -36,7 +36,17 @@ pub async fn determinations(
     material: &Material<'_>,
 ) -> Result<Vec<Determination>, PageError> {
     let Some(screen) = material.screen().filter(|_| site.results.is_some()) else { return Ok(Vec::new()) };
-    Ok(screen.determinations.iter().filter_map(|id| of_results(site, visit, material, *id)).collect())
+    let mut determinations = Vec::new();
+    for id in &screen.determinations {
+        let Some(mut determination) = of_results(site, visit, material, *id) else { continue };
+        if let Some(snapshot) = &site.snapshot {
+            determination.why = snapshot
+                .explain(&site.pack, material.entity, material.key, *id, visit.language)
+                .map_err(|error| PageError::Failed(error.to_string()))?;
+        }
+        determinations.push(determination);
+    }
+    Ok(determinations)
 }
 
 /// What the last run says, without reasons.
@@ -52,14 +62,27 @@ fn of_results(site: &Shared, visit: &Visit, material: &Material<'_>, id: Variabl
     })
 }
 
-/// Facts that keep an answer of the records from being told, with the number of records.
+/// Facts that keep an answer of the records from being told, with the number of records that lack each.
 pub async fn missing_facts(
-    _site: &Shared,
-    _visit: &Visit,
-    _of: Entity,
-    _id: VariableId,
-    _keys: &[&str],
+    site: &Shared,
+    visit: &Visit,
+    of: Entity,
+    id: VariableId,
+    keys: &[&str],
 ) -> Result<Vec<(String, String)>, PageError> {
-    let counts: BTreeMap<String, usize> = BTreeMap::new();
+    let Some(snapshot) = &site.snapshot else { return Ok(Vec::new()) };
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for key in keys {
+        let mut missing = snapshot
+            .missing(&site.pack, of, key, id, visit.language)
+            .map_err(|error| PageError::Failed(error.to_string()))?;
+        missing.sort();
+        missing.dedup();
+        for fact in missing {
+            *counts.entry(fact).or_default() += 1;
+        }
+    }
+    let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     Ok(counts.into_iter().map(|(fact, n)| (fact, n.to_string())).collect())
 }

@@ -1,0 +1,94 @@
+//! The snapshot of the last run in memory: explanations and what-if read it.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use bangfu_policy::ir::Type;
+use bangfu_policy::model::{Entity, Pack, VariableId};
+use bangfu_rules::explain::{self, Explanation};
+use bangfu_rules::frame::Frame;
+use bangfu_rules::interpret::EvaluationError;
+use bangfu_rules::needs::Needs;
+use bangfu_rules::snapshot::{self, SnapshotError};
+
+use super::figures::Language;
+
+/// All records that the rules read, with a way from a key to its row.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The records.
+    pub frame: Frame,
+    by_key: HashMap<Entity, Vec<u32>>,
+}
+
+impl Snapshot {
+    /// Reads a snapshot folder for a day.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn read(folder: &Path, pack: &Pack, as_of: i32) -> Result<Self, SnapshotError> {
+        Ok(Self::of(snapshot::read(folder, pack, &Needs::all(pack), as_of)?.frame))
+    }
+
+    /// Of a frame.
+    pub fn of(frame: Frame) -> Self {
+        let by_key = frame
+            .tables
+            .iter()
+            .map(|(entity, table)| {
+                let mut rows: Vec<u32> = (0..table.keys.len() as u32).collect();
+                rows.sort_by(|a, b| table.keys.get(*a as usize).cmp(&table.keys.get(*b as usize)));
+                (*entity, rows)
+            })
+            .collect();
+        Self { frame, by_key }
+    }
+
+    /// Row of a record or division.
+    pub fn row(&self, entity: Entity, key: &str) -> Option<usize> {
+        let keys = &self.frame.tables.get(&entity)?.keys;
+        let rows = self.by_key.get(&entity)?;
+        let at = rows.binary_search_by(|row| keys.get(*row as usize).map_or("", String::as_str).cmp(key)).ok()?;
+        rows.get(at).map(|row| *row as usize)
+    }
+
+    /// Why a variable of a record has its value; `None` when the record is not in the snapshot.
+    ///
+    /// # Errors
+    /// The formula fails for the record.
+    pub fn explain(
+        &self,
+        pack: &Pack,
+        entity: Entity,
+        key: &str,
+        variable: VariableId,
+        language: Language,
+    ) -> Result<Option<Explanation>, EvaluationError> {
+        let Some(row) = self.row(entity, key) else { return Ok(None) };
+        explain::explain(pack, &self.frame, entity, row, variable, &[], language.id()).map(Some)
+    }
+
+    /// Titles of the facts that are missing for a condition that cannot be told.
+    ///
+    /// # Errors
+    /// The formula fails for the record.
+    pub fn missing(
+        &self,
+        pack: &Pack,
+        entity: Entity,
+        key: &str,
+        variable: VariableId,
+        language: Language,
+    ) -> Result<Vec<String>, EvaluationError> {
+        let condition = pack.variables.get(variable.index()).is_some_and(|v| v.ty == Type::Boolean);
+        let why = if condition { self.explain(pack, entity, key, variable, language)? } else { None };
+        Ok(why
+            .into_iter()
+            .flat_map(|why| why.missing)
+            .map(|fact| match fact.period {
+                Some(period) => format!("{} {period}", fact.title),
+                None => fact.title,
+            })
+            .collect())
+    }
+}
