@@ -49,8 +49,8 @@ pub struct Waterfall {
     pub bars: Vec<Bar>,
 }
 
-const LEFT: f64 = 170.0;
-const RIGHT: f64 = 110.0;
+const LEFT: f64 = 150.0;
+const RIGHT: f64 = 80.0;
 const ROW: f64 = 26.0;
 const BAR: f64 = 16.0;
 

@@ -310,7 +310,7 @@ impl Material<'_> {
             }
             _ => None,
         };
-        let drawing = charts::waterfall(&parts, &total, whole_line, 720.0);
+        let drawing = charts::waterfall(&parts, &total, whole_line, 580.0);
         let money = |amount: Option<i64>| amount.map_or_else(|| "—".to_owned(), |n| figures::fixed(n, 2));
         let amounts = parts.iter().chain([&total]).map(|part| money(part.amount)).collect();
         let rows = parts

@@ -16,3 +16,4 @@ pub mod reference;
 pub mod results;
 pub mod rule;
 pub mod snapshot;
+pub mod what_if;

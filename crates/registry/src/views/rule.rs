@@ -135,6 +135,13 @@ pub fn reads(pack: &Pack, root: ExprId, language: Language) -> Vec<Item> {
     found.into_iter().filter_map(|(kind, n, field)| item(pack, kind, n, field, language)).collect()
 }
 
+/// The rules that a rule reads directly.
+pub fn read_variables(pack: &Pack, id: VariableId) -> Vec<VariableId> {
+    let Some(variable) = pack.variables.get(id.index()) else { return Vec::new() };
+    let items = reads(pack, body(pack, variable.root, id), Language::English).into_iter();
+    items.filter(|item| item.kind == "variable").map(|item| VariableId(item.index as u16)).collect()
+}
+
 fn item(pack: &Pack, kind: &'static str, n: u16, field: u16, language: Language) -> Option<Item> {
     let index = usize::from(n);
     let (id, title) = match kind {

@@ -19,6 +19,7 @@ pub struct Snapshot {
     /// The records.
     pub frame: Frame,
     by_key: HashMap<Entity, Vec<u32>>,
+    parents: HashMap<Entity, Entity>,
 }
 
 impl Snapshot {
@@ -27,11 +28,11 @@ impl Snapshot {
     /// # Errors
     /// A file cannot be read.
     pub fn read(folder: &Path, pack: &Pack, as_of: i32) -> Result<Self, SnapshotError> {
-        Ok(Self::of(snapshot::read(folder, pack, &Needs::all(pack), as_of)?.frame))
+        Ok(Self::of(pack, snapshot::read(folder, pack, &Needs::all(pack), as_of)?.frame))
     }
 
     /// Of a frame.
-    pub fn of(frame: Frame) -> Self {
+    pub fn of(pack: &Pack, frame: Frame) -> Self {
         let by_key = frame
             .tables
             .iter()
@@ -41,7 +42,8 @@ impl Snapshot {
                 (*entity, rows)
             })
             .collect();
-        Self { frame, by_key }
+        let parents = frame.tables.keys().filter_map(|entity| Some((*entity, pack.parent(*entity)?))).collect();
+        Self { frame, by_key, parents }
     }
 
     /// Row of a record or division.
@@ -50,6 +52,24 @@ impl Snapshot {
         let rows = self.by_key.get(&entity)?;
         let at = rows.binary_search_by(|row| keys.get(*row as usize).map_or("", String::as_str).cmp(key)).ok()?;
         rows.get(at).map(|row| *row as usize)
+    }
+
+    /// Records of all registers below a division; 0 for a record.
+    pub fn rows_below(&self, entity: Entity, key: &str) -> usize {
+        let (Entity::Level(_), Some(row)) = (entity, self.row(entity, key)) else { return 0 };
+        let mut open = vec![(entity, row..row + 1)];
+        let mut below = 0;
+        while let Some((above, rows)) = open.pop() {
+            for (child, table) in self.frame.tables.iter().filter(|(child, _)| self.parents.get(child) == Some(&above)) {
+                let first = table.children(rows.start).start;
+                let last = table.children(rows.end.saturating_sub(1)).end;
+                if first < last {
+                    below += if matches!(child, Entity::Register(_)) { last - first } else { 0 };
+                    open.push((*child, first..last));
+                }
+            }
+        }
+        below
     }
 
     /// Why a variable of a record has its value; `None` when the record is not in the snapshot.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bangfu_policy::ir::Type;
 use bangfu_policy::model::{Entity, VariableId, text_in};
-use bangfu_registry::views::figures;
+use bangfu_registry::views::{figures, rule};
 use bangfu_registry::views::file::Material;
 use bangfu_registry::views::results::Answer;
 use bangfu_rules::explain::Explanation;
@@ -25,9 +25,25 @@ pub struct Determination {
     pub answer: Option<&'static str>,
     /// Words of the value.
     pub value: String,
-    /// Why; `None` when the reason cannot be computed.
+    /// Why; `None` when it rests on more records than a page can look at one by one.
     pub why: Option<Explanation>,
+    /// What the rule reads of the same record or division, with the values of the run.
+    pub parts: Vec<Part>,
 }
+
+/// Something that a rule reads.
+#[derive(Clone, Debug, Serialize)]
+pub struct Part {
+    /// Id of the rule.
+    pub id: String,
+    /// Title.
+    pub title: String,
+    /// Value in the run.
+    pub value: String,
+}
+
+/// Records below a division up to which its results are explained record by record.
+const MOST_ROWS: usize = 2_000;
 
 /// The determinations that the file of an entity shows.
 pub async fn determinations(
@@ -39,7 +55,7 @@ pub async fn determinations(
     let mut determinations = Vec::new();
     for id in &screen.determinations {
         let Some(mut determination) = of_results(site, visit, material, *id) else { continue };
-        if let Some(snapshot) = &site.snapshot {
+        if let Some(snapshot) = site.snapshot.as_ref().filter(|s| s.rows_below(material.entity, material.key) <= MOST_ROWS) {
             determination.why = snapshot
                 .explain(&site.pack, material.entity, material.key, *id, visit.language)
                 .map_err(|error| PageError::Failed(error.to_string()))?;
@@ -59,6 +75,17 @@ fn of_results(site: &Shared, visit: &Visit, material: &Material<'_>, id: Variabl
         answer: (variable.ty == Type::Boolean).then(|| Answer::of(value).word()),
         value: figures::scalar(&site.pack, value, variable.ty, visit.language),
         why: None,
+        parts: rule::read_variables(&site.pack, id)
+            .into_iter()
+            .filter_map(|part| {
+                let read = site.pack.variables.get(part.index()).filter(|read| read.of == variable.of)?;
+                Some(Part {
+                    id: read.id.clone(),
+                    title: text_in(&read.title, visit.language.id()).to_owned(),
+                    value: figures::scalar(&site.pack, material.variable(part), read.ty, visit.language),
+                })
+            })
+            .collect(),
     })
 }
 
