@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::model::{Place, Text};
+use crate::value::iso_date;
 use super::tree::{Data, Node};
 
 /// Collects findings.
@@ -118,7 +119,7 @@ impl<'n> Cursor<'n> {
     /// A date.
     pub(super) fn date(&mut self, key: &'static str, report: &mut Report) -> Option<i32> {
         let (text, place) = self.text(key, report)?;
-        let date = day(&text);
+        let date = iso_date(&text);
         if date.is_none() {
             report.say(place, format!("`{text}` is not a date"), "write year-month-day, such as 2016-01-31");
         }
@@ -181,13 +182,6 @@ pub(super) fn languages(node: &Node, key: &str, all: bool, report: &mut Report) 
         report.say(&node.place, format!("`{key}` is missing in {}", missing.join(", ")), advice);
     }
     text
-}
-
-/// Days since 1970-01-01 of `yyyy-mm-dd`.
-pub(super) fn day(text: &str) -> Option<i32> {
-    let mut parts = text.split('-').map(|part| part.parse::<i64>().ok());
-    let date = crate::arithmetic::make_date(parts.next()??, parts.next()??, parts.next()??)?;
-    parts.next().is_none().then_some(date as i32)
 }
 
 /// Whether a text may be an id.

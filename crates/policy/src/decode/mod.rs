@@ -5,13 +5,20 @@
 //! ```
 //! Every step goes on after an error, so that all errors of a pack are reported at once.
 
+mod cases;
+mod codes;
 mod cursor;
+mod indicators;
+mod parameters;
 mod places;
+mod registers;
 mod rules;
 mod screens;
 mod structure;
-mod tests;
+
 mod tree;
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use sha2::{Digest, Sha256};
 
@@ -40,6 +47,9 @@ pub(crate) const SECTIONS: [&str; 12] = [
 /// Most entries of a section; positions are kept in 16 bits.
 const MOST_ENTRIES: usize = 10_000;
 
+/// Threads that read files; more gain nothing on packs of this size.
+const MOST_THREADS: usize = 4;
+
 /// Entries of a section from all files: id, its place, definition.
 type Entries<'n> = Vec<(&'n str, &'n Place, &'n Node)>;
 
@@ -52,8 +62,9 @@ pub fn load(files: &[SourceFile]) -> Result<Pack, Vec<Diagnostic>> {
     files.sort_by(|a, b| a.path.cmp(&b.path));
     let mut report = Report::default();
     let mut roots = Vec::new();
-    for file in files.iter().filter(|file| is_yaml(&file.path)) {
-        match parse(&file.path, &file.text) {
+    let texts: Vec<&SourceFile> = files.iter().copied().filter(|file| is_yaml(&file.path)).collect();
+    for parsed in parse_all(&texts) {
+        match parsed {
             Ok(Some(root)) => roots.push(root),
             Ok(None) => {}
             Err(diagnostic) => report.found.push(diagnostic),
@@ -82,6 +93,33 @@ pub fn load(files: &[SourceFile]) -> Result<Pack, Vec<Diagnostic>> {
     Err(report.found)
 }
 
+/// Parses files side by side: reading YAML takes as long as everything after it. Results are in the order of the files.
+#[expect(clippy::result_large_err, reason = "a file is refused once, not in a hot loop")]
+fn parse_all(files: &[&SourceFile]) -> Vec<Result<Option<Node>, Diagnostic>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let Some((at, file)) = Some(next.fetch_add(1, Relaxed)).and_then(|at| Some((at, files.get(at)?))) {
+            done.push((at, parse(&file.path, &file.text)));
+        }
+        done
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    let mut parsed = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut parsed = work();
+        for other in others {
+            match other.join() {
+                Ok(done) => parsed.extend(done),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        parsed
+    });
+    parsed.sort_by_key(|(at, _)| *at);
+    parsed.into_iter().map(|(_, parsed)| parsed).collect()
+}
+
 fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Report) {
     check_sections(roots, report);
     let head = section(roots, "policy");
@@ -96,10 +134,10 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     structure::divisions(pack, &section(roots, "divisions"), report);
     structure::articles(pack, &entries(roots, "articles", report), report);
     report.clauses = pack.articles.iter().flat_map(|article| &article.clauses).map(|clause| clause.id.clone()).collect();
-    structure::codes(pack, &entries(roots, "codes", report), files, report);
-    structure::registers(pack, &entries(roots, "registers", report), report);
+    codes::codes(pack, &entries(roots, "codes", report), files, report);
+    registers::registers(pack, &entries(roots, "registers", report), report);
     let parameters = entries(roots, "parameters", report);
-    structure::parameters(pack, &parameters, report);
+    parameters::parameters(pack, &parameters, report);
     let variables = entries(roots, "variables", report);
     let programmes = entries(roots, "programmes", report);
     let indicators = entries(roots, "indicators", report);
@@ -107,10 +145,10 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     let declared = rules::declare(pack, &variables, &programmes, report);
     let amounts = rules::amounts(pack);
     let mut compiler = Compiler::new(pack);
-    structure::parameter_classes(&mut compiler, &parameters, report);
+    parameters::values(&mut compiler, &parameters, report);
     compiler.variables(declared);
     let indicator_ids: Vec<&str> = indicators.iter().map(|(id, ..)| *id).collect();
-    let indicators = rules::indicators(&mut compiler, &indicators, report);
+    let indicators = indicators::indicators(&mut compiler, &indicators, report);
     let checks = rules::checks(&mut compiler, &checks, report);
     let screens = screens::screens(&mut compiler, &section(roots, "screens"), report);
     let mut found = compiler.diagnostics();
@@ -121,7 +159,7 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     pack.indicators = indicators;
     pack.checks = checks;
     pack.screens = screens::with_indicators(pack, screens, &section(roots, "screens"), &indicator_ids, report);
-    tests::tests(pack, &section(roots, "tests"), report);
+    cases::cases(pack, &section(roots, "tests"), report);
 }
 
 fn is_yaml(path: &str) -> bool {

@@ -40,3 +40,21 @@ fn the_packs_of_this_repository_load() {
         assert!(!pack.graph.is_empty());
     }
 }
+
+/// Run with `cargo test --release -p bangfu-policy -- --ignored`: debug builds say nothing about speed.
+#[test]
+#[ignore = "measures a release build"]
+fn the_real_pack_loads_within_20_milliseconds() {
+    let files = read(&folder("../../../policies/inner-mongolia"));
+    let mut times: Vec<_> = (0..21)
+        .map(|_| {
+            let start = std::time::Instant::now();
+            assert!(load(&files).is_ok());
+            start.elapsed()
+        })
+        .collect();
+    times.sort();
+    let median = times[times.len() / 2];
+    println!("median of {} loads: {median:?}", times.len());
+    assert!(median < std::time::Duration::from_millis(20), "{median:?}");
+}

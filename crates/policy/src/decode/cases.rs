@@ -11,7 +11,7 @@ use super::tree::{Data, Node};
 use super::cursor::{Cursor, Report};
 use super::structure::clause_exists;
 
-pub(super) fn tests(pack: &mut Pack, nodes: &[&Node], report: &mut Report) {
+pub(super) fn cases(pack: &mut Pack, nodes: &[&Node], report: &mut Report) {
     let mut cases = Vec::new();
     for node in nodes {
         let Data::List(items) = &node.data else {
