@@ -4,7 +4,9 @@
 //! graph of a pack over them in vectors, and explains single results with a scalar interpreter over the same graph.
 
 pub mod distribution;
+pub mod engine;
 pub mod frame;
+mod indicators;
 pub mod interpret;
 pub mod needs;
 pub mod results;

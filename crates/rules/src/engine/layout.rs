@@ -1,0 +1,55 @@
+//! Which rows lie below which: offsets between any two entities of a frame, composed once.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use bangfu_policy::model::{Entity, Pack};
+
+use crate::frame::Frame;
+
+/// Offsets from ancestors to descendants.
+pub(crate) struct Layout {
+    offsets: HashMap<(Entity, Entity), Vec<u32>>,
+}
+
+impl Layout {
+    /// Composes the offsets of every entity of the frame with those of all its ancestors.
+    pub(crate) fn new(pack: &Pack, frame: &Frame) -> Self {
+        let mut offsets = HashMap::new();
+        for below in frame.tables.keys() {
+            let Some(table) = frame.tables.get(below) else { continue };
+            let mut so_far: Option<Vec<u32>> = None;
+            let mut own = table.offsets.clone();
+            for above in pack.ancestors(*below) {
+                let rows = frame.tables.get(&above).map_or(0, |table| table.rows);
+                let composed = match so_far.take() {
+                    None => std::mem::take(&mut own),
+                    Some(from_child) => {
+                        // `from_child` maps rows of the entity between to rows below; its own offsets map `above` to it.
+                        from_child
+                    }
+                };
+                let mut composed = composed;
+                composed.resize(rows + 1, table.rows as u32);
+                let upper = frame.tables.get(&above).map(|table| table.offsets.as_slice()).unwrap_or_default();
+                so_far = Some(upper.iter().map(|row| composed.get(*row as usize).copied().unwrap_or(table.rows as u32)).collect());
+                offsets.insert((above, *below), composed);
+            }
+            let identity = (0..=table.rows as u32).collect();
+            offsets.insert((*below, *below), identity);
+        }
+        Self { offsets }
+    }
+
+    /// Rows of `below` under the rows of `above`: row `r` holds `o[r]..o[r + 1]`.
+    pub(crate) fn offsets(&self, above: Entity, below: Entity) -> &[u32] {
+        self.offsets.get(&(above, below)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Rows of `below` under a range of rows of `above`.
+    pub(crate) fn rows(&self, above: Entity, below: Entity, range: &Range<usize>) -> Range<usize> {
+        let offsets = self.offsets(above, below);
+        let at = |index: usize| offsets.get(index).or(offsets.last()).map_or(0, |offset| *offset as usize);
+        at(range.start)..at(range.end)
+    }
+}

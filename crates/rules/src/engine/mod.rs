@@ -1,0 +1,419 @@
+//! The vectorised engine: a pack's formulas over the records of a frame.
+//!
+//! ```text
+//! graph ─ plan ─► passes of steps ─ chunks × threads ─► results for all rows, gathers by division ─► indicators
+//! ```
+//! Every value is a 64-bit integer, a truth, or missing, exactly as the scalar interpreter computes it; a row in which
+//! something has no result (overflow, division by zero) is looked at by the interpreter, which knows whether the
+//! operation was live.
+
+mod buffer;
+mod execute;
+pub(crate) mod gather;
+mod kernels;
+mod layout;
+mod plan;
+mod ranges;
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use bangfu_policy::ir::{ExprId, Op, Scalar};
+use bangfu_policy::model::{Entity, LevelId, Pack, ParameterId, VariableId};
+use rayon::prelude::*;
+
+use crate::frame::{Column, Frame, Lanes};
+use crate::interpret::{EvaluationError, Interpreter};
+use crate::results::IndicatorRow;
+use buffer::{Buffer, Lane, pack as pack_bits};
+use execute::{Chunk, Failure, Workspace};
+use gather::Gathered;
+pub(crate) use layout::Layout;
+pub(crate) use plan::{Wanted, canonical};
+use plan::{Operand, Pass, Plan, Tree, tree_of};
+
+/// Units of a chunk: enough to make a step worth its dispatch, few enough to stay in the cache.
+const UNITS_PER_CHUNK: usize = 1_536;
+/// Most failing rows that are told.
+const MOST_ERRORS: usize = 20;
+
+/// What is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Parameters set to other values.
+    pub overrides: Vec<(ParameterId, Scalar)>,
+    /// Variables whose values are wanted; `None`: all.
+    pub outputs: Option<Vec<VariableId>>,
+    /// Whether the indicators are wanted.
+    pub indicators: bool,
+    /// Threads; 0: one for each processor.
+    pub threads: usize,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self { overrides: Vec::new(), outputs: None, indicators: true, threads: 0 }
+    }
+}
+
+/// What was computed.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Values of variables by entity, in the order of the frame's rows.
+    pub entities: HashMap<Entity, Vec<(VariableId, Column)>>,
+    /// Indicators of every division of every level.
+    pub indicators: Vec<IndicatorRow>,
+}
+
+/// Rows in which a formula has no result.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+pub struct EngineError(pub Vec<EvaluationError>);
+
+/// A pack's formulas, planned for a frame.
+pub struct Program<'a> {
+    pack: &'a Pack,
+    frame: &'a Frame,
+    request: Request,
+    outputs: Vec<VariableId>,
+    plan: Plan,
+    layout: Layout,
+}
+
+impl<'a> Program<'a> {
+    /// Plans the evaluation.
+    pub fn compile(pack: &'a Pack, frame: &'a Frame, request: &Request) -> Self {
+        let all = || (0..pack.variables.len()).map(|index| VariableId(index as u16)).collect();
+        let outputs: Vec<VariableId> = request.outputs.clone().unwrap_or_else(all);
+        let mut roots: Vec<ExprId> =
+            outputs.iter().filter_map(|id| pack.variables.get(id.index())).map(|variable| variable.root).collect();
+        let mut wanted = Vec::new();
+        if request.indicators {
+            wanted = crate::indicators::wanted(pack);
+            roots.extend(crate::indicators::distribution_roots(pack));
+        }
+        let plan = plan::plan(pack, frame, &request.overrides, &roots, &wanted);
+        Self { pack, frame, request: request.clone(), outputs, plan, layout: Layout::new(pack, frame) }
+    }
+
+    /// Number of steps of all passes.
+    pub fn steps(&self) -> usize {
+        self.plan.passes.iter().map(|pass| pass.steps.len()).sum()
+    }
+
+    /// Evaluates.
+    ///
+    /// # Errors
+    /// Rows in which a live operation overflows or divides by zero.
+    pub fn run(&self) -> Result<Outcome, EngineError> {
+        let threads = match self.request.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let mut kept: HashMap<ExprId, Buffer> = HashMap::new();
+        let mut gathered: Vec<Vec<Gathered>> = self
+            .plan
+            .wanted
+            .iter()
+            .map(|wanted| vec![Gathered::EMPTY; self.rows(wanted.level)])
+            .collect();
+        let mut failures: Vec<Failure> = Vec::new();
+        for pass in &self.plan.passes {
+            let division_values = match pass.tree {
+                Tree::Divisions => self.gathered_nodes(pass, &gathered),
+                Tree::Units(_) => HashMap::new(),
+            };
+            let shared = execute::Shared {
+                pack: self.pack,
+                frame: self.frame,
+                plan: &self.plan,
+                layout: &self.layout,
+                overrides: &self.request.overrides,
+                kept: &kept,
+                gathered: &division_values,
+            };
+            let spans = self.spans(pass, if pass.tree == Tree::Divisions { 1 } else { threads });
+            let run = |span: &Vec<Range<usize>>| self.run_span(&shared, pass, span);
+            let mut results: Vec<SpanResult> =
+                if spans.len() > 1 { spans.par_iter().map(run).collect() } else { spans.iter().map(run).collect() };
+            let rest = results.split_off(results.len().min(1));
+            let Some(mut first) = results.pop() else { continue };
+            for span in rest {
+                for (id, part) in span.kept {
+                    first.kept.entry(id).or_default().append(part);
+                }
+                first.gathered.extend(span.gathered);
+                first.failures.extend(span.failures);
+            }
+            kept.extend(first.kept.into_iter().map(|(id, growing)| (id, growing.finish())));
+            for (number, start, part) in first.gathered {
+                let function = self.plan.wanted[number].function;
+                for (slot, found) in gathered[number][start..].iter_mut().zip(part) {
+                    slot.join(function, found);
+                }
+            }
+            failures.extend(first.failures);
+        }
+        self.verify(&failures)?;
+        Ok(self.outcome(&kept, &gathered))
+    }
+
+    fn rows(&self, entity: Entity) -> usize {
+        self.frame.tables.get(&entity).map_or(0, |table| table.rows)
+    }
+
+    /// Values of division nodes that were gathered from units.
+    fn gathered_nodes(&self, pass: &Pass, gathered: &[Vec<Gathered>]) -> HashMap<ExprId, Buffer> {
+        let mut values = HashMap::new();
+        for step in &pass.steps {
+            let Op::Aggregate { function, over, value, filter } = &self.pack.graph[step.node].op else { continue };
+            if tree_of(self.pack, *over) == Tree::Divisions {
+                continue;
+            }
+            let canonical = |id: &Option<ExprId>| id.map(|id| canonical(self.pack, id));
+            let wanted = Wanted {
+                function: *function, over: *over, level: step.entity, value: canonical(value), filter: canonical(filter),
+            };
+            if let Some(number) = self.plan.wanted.iter().position(|have| *have == wanted) {
+                values.insert(step.node, gather::settle(&gathered[number], *function, step.lane));
+            }
+        }
+        values
+    }
+
+    /// Contiguous spans of chunks, one for each thread.
+    fn spans(&self, pass: &Pass, threads: usize) -> Vec<Vec<Range<usize>>> {
+        let Tree::Units(unit) = pass.tree else { return vec![vec![0..1]] };
+        let units = self.rows(unit);
+        let chunks: Vec<Range<usize>> = (0..units)
+            .step_by(UNITS_PER_CHUNK)
+            .map(|start| start..(start + UNITS_PER_CHUNK).min(units))
+            .collect();
+        if chunks.is_empty() {
+            return vec![Vec::new()];
+        }
+        chunks.chunks(chunks.len().div_ceil(threads.max(1))).map(<[Range<usize>]>::to_vec).collect()
+    }
+
+    fn chunk(&self, tree: Tree, units: &Range<usize>) -> Chunk {
+        let rows = match tree {
+            Tree::Divisions => {
+                let levels = (0..self.pack.levels.len()).map(|level| Entity::Level(LevelId(level as u16)));
+                levels.map(|entity| (entity, 0..self.rows(entity))).collect()
+            }
+            Tree::Units(unit) => self
+                .frame
+                .tables
+                .keys()
+                .filter(|entity| tree_of(self.pack, **entity) == tree)
+                .map(|entity| {
+                    let rows = if *entity == unit { units.clone() } else { self.layout.rows(unit, *entity, units) };
+                    (*entity, rows)
+                })
+                .collect(),
+        };
+        Chunk { rows }
+    }
+
+    fn run_span(&self, shared: &execute::Shared<'_>, pass: &Pass, chunks: &[Range<usize>]) -> SpanResult {
+        let mut result = SpanResult::default();
+        let mut work = Workspace::default();
+        let whole: Range<usize> = chunks.first().map_or(0, |chunk| chunk.start)..chunks.last().map_or(0, |chunk| chunk.end);
+        let whole_rows = self.chunk(pass.tree, &whole);
+        for gather in &pass.gathers {
+            let rows = whole_rows.range(gather.over);
+            let offsets = self.layout.offsets(gather.level, gather.over);
+            let start = offsets.partition_point(|offset| *offset as usize <= rows.start).saturating_sub(1);
+            let end = offsets.partition_point(|offset| (*offset as usize) < rows.end);
+            let length = end.saturating_sub(start).min(self.rows(gather.level).saturating_sub(start));
+            result.gathered.push((gather.number, start, vec![Gathered::EMPTY; length]));
+        }
+        for units in chunks {
+            let chunk = self.chunk(pass.tree, units);
+            let kept = &mut result.kept;
+            execute::run(shared, pass, &chunk, &mut work, &mut |step, rows, buffer| {
+                let growing = kept.entry(step.node).or_insert_with(|| {
+                    Growing::new(step.lane, whole_rows.range(step.entity).len())
+                });
+                growing.push(buffer, rows.len());
+            });
+            for (gather, (_, start, out)) in pass.gathers.iter().zip(&mut result.gathered) {
+                let offsets = self.layout.offsets(gather.level, gather.over);
+                gather::gather(gather, &chunk.range(gather.over), offsets, *start, out, |operand| match operand {
+                    Operand::Slot(slot) => work.slots.get(slot).map(|buffer| (buffer, false)),
+                    Operand::Kept(id) => shared.kept.get(&id).map(|buffer| (buffer, true)),
+                    Operand::Same(_) => None,
+                });
+            }
+        }
+        result.failures = work.failures;
+        result
+    }
+
+    /// Asks the interpreter whether the failing operations were live.
+    fn verify(&self, failures: &[Failure]) -> Result<(), EngineError> {
+        let mut interpreter = Interpreter::new(self.pack, self.frame, &self.request.overrides);
+        let mut errors: Vec<EvaluationError> = Vec::new();
+        for failure in failures {
+            let Some(entity) = self.pack.graph[failure.node].entity else { continue };
+            for (index, variable) in self.pack.variables.iter().enumerate().filter(|(_, variable)| variable.of == entity) {
+                if errors.len() >= MOST_ERRORS {
+                    return Err(EngineError(errors));
+                }
+                if self.contains(variable.root, failure.node)
+                    && let Err(error) = interpreter.variable(VariableId(index as u16), failure.row)
+                    && !errors.contains(&error)
+                {
+                    errors.push(error);
+                }
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(EngineError(errors)) }
+    }
+
+    fn contains(&self, root: ExprId, node: ExprId) -> bool {
+        let mut open = vec![root];
+        let mut seen = std::collections::HashSet::new();
+        while let Some(id) = open.pop() {
+            if id == node {
+                return true;
+            }
+            if id >= node && seen.insert(id) {
+                open.extend(self.pack.graph[id].op.operands());
+            }
+        }
+        false
+    }
+
+    fn outcome(&self, kept: &HashMap<ExprId, Buffer>, gathered: &[Vec<Gathered>]) -> Outcome {
+        let columns: Vec<(Entity, VariableId, Column)> = self
+            .outputs
+            .par_iter()
+            .filter_map(|id| {
+                let variable = self.pack.variables.get(id.index())?;
+                let root = canonical(self.pack, variable.root);
+                let column = match self.plan.constants.get(&root) {
+                    Some(value) => constant(*value, self.rows(variable.of)),
+                    None => column(kept.get(&root)?, self.plan.lanes.get(&root).copied()?),
+                };
+                Some((variable.of, *id, column))
+            })
+            .collect();
+        let mut outcome = Outcome::default();
+        for (entity, id, column) in columns {
+            outcome.entities.entry(entity).or_default().push((id, column));
+        }
+        if self.request.indicators {
+            let sums = |wanted: &Wanted| {
+                let number = self.plan.wanted.iter().position(|have| have == wanted)?;
+                gathered.get(number).map(Vec::as_slice)
+            };
+            let value = |id: ExprId, row: usize| self.value(kept, id, row);
+            outcome.indicators = crate::indicators::compute(self.pack, self.frame, &self.layout, &sums, &value);
+        }
+        outcome
+    }
+
+    /// A kept value as the interpreter would give it.
+    fn value(&self, kept: &HashMap<ExprId, Buffer>, id: ExprId, row: usize) -> Scalar {
+        let id = canonical(self.pack, id);
+        if let Some(value) = self.plan.constants.get(&id) {
+            return *value;
+        }
+        let Some(buffer) = kept.get(&id) else { return Scalar::Missing };
+        if !buffer.all_valid && buffer.valid.get(row) != Some(&1) {
+            return Scalar::Missing;
+        }
+        let value = match self.plan.lanes.get(&id) {
+            Some(Lane::Mask) => buffer.mask.get(row).map(|truth| Scalar::Boolean(*truth == 1)),
+            Some(Lane::Narrow) => buffer.narrow.get(row).map(|value| Scalar::Integer(i64::from(*value))),
+            _ => buffer.wide.get(row).map(|value| Scalar::Integer(*value)),
+        };
+        value.unwrap_or(Scalar::Missing)
+    }
+}
+
+/// What a span of chunks leaves.
+#[derive(Default)]
+struct SpanResult {
+    kept: HashMap<ExprId, Growing>,
+    /// Position of the gather, first row of the level, what was gathered.
+    gathered: Vec<(usize, usize, Vec<Gathered>)>,
+    failures: Vec<Failure>,
+}
+
+/// Values for all rows, growing chunk by chunk.
+#[derive(Default)]
+struct Growing {
+    buffer: Buffer,
+    rows: usize,
+}
+
+impl Growing {
+    fn new(lane: Lane, rows: usize) -> Self {
+        let mut buffer = Buffer { all_valid: true, ..Buffer::default() };
+        match lane {
+            Lane::Mask => buffer.mask.reserve_exact(rows),
+            Lane::Narrow => buffer.narrow.reserve_exact(rows),
+            Lane::Wide => buffer.wide.reserve_exact(rows),
+        }
+        Self { buffer, rows: 0 }
+    }
+
+    fn push(&mut self, part: &Buffer, rows: usize) {
+        // Buffers are shared by lanes, so only the vector of the step's own lane is of this length.
+        let own = &mut self.buffer;
+        if own.mask.capacity() > 0 {
+            own.mask.extend_from_slice(part.mask.get(..rows).unwrap_or_default());
+        } else if own.narrow.capacity() > 0 {
+            own.narrow.extend_from_slice(part.narrow.get(..rows).unwrap_or_default());
+        } else if own.wide.capacity() > 0 {
+            own.wide.extend_from_slice(part.wide.get(..rows).unwrap_or_default());
+        }
+        if !part.all_valid {
+            own.all_valid = false;
+            own.valid.resize(self.rows, 1);
+            own.valid.extend_from_slice(part.valid.get(..rows).unwrap_or_default());
+        } else if !own.all_valid {
+            own.valid.resize(self.rows + rows, 1);
+        }
+        self.rows += rows;
+    }
+
+    fn append(&mut self, other: Self) {
+        let rows = other.rows;
+        self.push(&other.buffer, rows);
+    }
+
+    fn finish(self) -> Buffer {
+        self.buffer
+    }
+}
+
+fn column(buffer: &Buffer, lane: Lane) -> Column {
+    let validity = (!buffer.all_valid).then(|| pack_bits(&buffer.valid));
+    let range = |low: Option<i64>, high: Option<i64>| (low.unwrap_or(0), high.unwrap_or(0));
+    let (lanes, range) = match lane {
+        Lane::Mask => (Lanes::Bits(pack_bits(&buffer.mask)), (0, 1)),
+        Lane::Narrow => {
+            let values = buffer.narrow.clone();
+            let bounds = range(values.iter().min().map(|v| i64::from(*v)), values.iter().max().map(|v| i64::from(*v)));
+            (Lanes::I32(values), bounds)
+        }
+        Lane::Wide => {
+            let values = buffer.wide.clone();
+            let bounds = range(values.iter().min().copied(), values.iter().max().copied());
+            (Lanes::I64(values), bounds)
+        }
+    };
+    Column { lanes, validity, range }
+}
+
+fn constant(value: Scalar, rows: usize) -> Column {
+    let missing = || Some(pack_bits(&vec![0; rows]));
+    match value {
+        Scalar::Boolean(truth) => Column { lanes: Lanes::Bits(pack_bits(&vec![u8::from(truth); rows])), validity: None, range: (0, 1) },
+        Scalar::Integer(value) => Column { lanes: Lanes::I64(vec![value; rows]), validity: None, range: (value, value) },
+        Scalar::Missing => Column { lanes: Lanes::Bits(pack_bits(&vec![0; rows])), validity: missing(), range: (0, 1) },
+    }
+}

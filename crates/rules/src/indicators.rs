@@ -1,0 +1,307 @@
+//! Indicators of every division of every level, from what was gathered for the smallest divisions.
+//!
+//! Sums add up over divisions, so the figure of a league is that of its villages. A row that could not be counted is
+//! counted beside the figure; a `strict` indicator is unknown as soon as there is one.
+
+use std::ops::Range;
+
+use bangfu_policy::ir::{ExprId, Scalar, Type};
+use bangfu_policy::model::{
+    AlkireFoster, Combination, Distribution, Entity, Incomes, Indicator, IndicatorAggregate, IndicatorValue, LevelId, Pack,
+};
+
+use crate::distribution::{Deprived, Index, Unit, alkire_foster, measure};
+use crate::engine::gather::Gathered;
+use crate::engine::{Layout, Wanted, canonical};
+use crate::frame::Frame;
+use crate::results::IndicatorRow;
+
+/// Gathers that indicators need.
+pub(crate) fn wanted(pack: &Pack) -> Vec<Wanted> {
+    let mut all: Vec<Wanted> = Vec::new();
+    for indicator in &pack.indicators {
+        let IndicatorValue::Quotient { numerator, denominator } = &indicator.value else { continue };
+        for aggregate in std::iter::once(numerator).chain(denominator).flat_map(|combination| &combination.aggregates) {
+            let wanted = of_aggregate(pack, aggregate);
+            if !all.contains(&wanted) {
+                all.push(wanted);
+            }
+        }
+    }
+    all
+}
+
+fn of_aggregate(pack: &Pack, aggregate: &IndicatorAggregate) -> Wanted {
+    Wanted {
+        function: aggregate.function,
+        over: aggregate.over,
+        level: base(pack, aggregate.over),
+        value: aggregate.value.map(|id| canonical(pack, id)),
+        filter: aggregate.filter.map(|id| canonical(pack, id)),
+    }
+}
+
+/// The level whose divisions the records of an entity lie in.
+fn base(pack: &Pack, entity: Entity) -> Entity {
+    match entity {
+        Entity::Level(_) => entity,
+        Entity::Register(_) => {
+            pack.ancestors(entity).find(|above| matches!(above, Entity::Level(_))).unwrap_or(Entity::Level(LevelId(0)))
+        }
+    }
+}
+
+/// Nodes that distribution indices read.
+pub(crate) fn distribution_roots(pack: &Pack) -> Vec<ExprId> {
+    let indices = pack.indicators.iter().filter(|indicator| matches!(indicator.value, IndicatorValue::Distribution(_)));
+    let level_aggregates = pack.indicators.iter().filter_map(|indicator| match &indicator.value {
+        IndicatorValue::Quotient { numerator, denominator } => Some(std::iter::once(numerator).chain(denominator)),
+        IndicatorValue::Distribution(_) => None,
+    });
+    let of_levels = level_aggregates
+        .flatten()
+        .flat_map(|combination| &combination.aggregates)
+        .filter(|aggregate| matches!(aggregate.over, Entity::Level(_)))
+        .flat_map(|aggregate| aggregate.value.into_iter().chain(aggregate.filter));
+    indices.flat_map(|indicator| crate::needs::indicator_roots(&indicator.value)).chain(of_levels).collect()
+}
+
+/// Reads kept values.
+type Value<'v> = dyn Fn(ExprId, usize) -> Scalar + 'v;
+/// Finds what was gathered.
+type Sums<'v> = dyn Fn(&Wanted) -> Option<&'v [Gathered]> + 'v;
+
+/// All indicators.
+pub(crate) fn compute<'v>(
+    pack: &Pack,
+    frame: &Frame,
+    layout: &Layout,
+    sums: &Sums<'v>,
+    value: &Value<'_>,
+) -> Vec<IndicatorRow> {
+    let mut rows = Vec::new();
+    for indicator in &pack.indicators {
+        for (index, level) in pack.levels.iter().enumerate() {
+            let entity = Entity::Level(LevelId(index as u16));
+            let Some(table) = frame.tables.get(&entity) else { continue };
+            let figures = match &indicator.value {
+                IndicatorValue::Quotient { numerator, denominator } => {
+                    quotients(pack, frame, layout, entity, (indicator, numerator, denominator.as_ref()), sums, value)
+                }
+                IndicatorValue::Distribution(distribution) => distributions(frame, layout, entity, distribution, value),
+            };
+            for (code, figure) in table.keys.iter().zip(figures) {
+                rows.push(IndicatorRow {
+                    division: code.clone(),
+                    level: level.id.clone(),
+                    indicator: indicator.id.clone(),
+                    ..figure
+                });
+            }
+        }
+    }
+    rows
+}
+
+fn empty() -> IndicatorRow {
+    IndicatorRow {
+        division: String::new(), level: String::new(), indicator: String::new(), numerator: None, denominator: None,
+        value: None, unknown: 0,
+    }
+}
+
+/// Rows of `below` under each row of a level.
+fn ranges(frame: &Frame, layout: &Layout, level: Entity, below: Entity) -> Vec<Range<usize>> {
+    let rows = frame.tables.get(&level).map_or(0, |table| table.rows);
+    (0..rows).map(|row| layout.rows(level, below, &(row..row + 1))).collect()
+}
+
+type Parts<'a> = (&'a Indicator, &'a Combination, Option<&'a Combination>);
+
+fn quotients<'v>(
+    pack: &Pack,
+    frame: &Frame,
+    layout: &Layout,
+    level: Entity,
+    (indicator, numerator, denominator): Parts<'_>,
+    sums: &Sums<'v>,
+    value: &Value<'_>,
+) -> Vec<IndicatorRow> {
+    let above = combined(pack, frame, layout, level, numerator, sums, value);
+    let below = denominator.map(|denominator| combined(pack, frame, layout, level, denominator, sums, value));
+    let scale = |ty: Type| match ty {
+        Type::Number { scale, .. } => 10_f64.powi(i32::from(scale)),
+        _ => 1.0,
+    };
+    above
+        .into_iter()
+        .enumerate()
+        .map(|(row, (number, mut unknown))| {
+            let under = below.as_ref().and_then(|below| below.get(row).copied());
+            unknown += under.map_or(0, |(_, unknown)| unknown);
+            let under = under.map(|(number, _)| number);
+            let closed = !(indicator.strict && unknown > 0);
+            let ratio = match (number, under, denominator) {
+                (Some(above), None, None) => Some(above as f64 / scale(numerator.ty)),
+                (Some(above), Some(Some(below)), Some(denominator)) if below != 0 => {
+                    Some(above as f64 / scale(numerator.ty) / (below as f64 / scale(denominator.ty)))
+                }
+                _ => None,
+            };
+            IndicatorRow {
+                numerator: number.filter(|_| closed),
+                denominator: under.flatten().filter(|_| closed),
+                value: ratio.filter(|_| closed),
+                unknown,
+                ..empty()
+            }
+        })
+        .collect()
+}
+
+/// Value and unknown rows of a combination for every division of a level.
+fn combined<'v>(
+    pack: &Pack,
+    frame: &Frame,
+    layout: &Layout,
+    level: Entity,
+    combination: &Combination,
+    sums: &Sums<'v>,
+    value: &Value<'_>,
+) -> Vec<(Option<i64>, i64)> {
+    let rows = frame.tables.get(&level).map_or(0, |table| table.rows);
+    let parts: Vec<Vec<Option<Gathered>>> = combination
+        .aggregates
+        .iter()
+        .map(|aggregate| gathered(pack, frame, layout, level, aggregate, sums, value))
+        .collect();
+    (0..rows)
+        .map(|row| {
+            let found: Vec<Option<Gathered>> = parts.iter().map(|part| part.get(row).copied().flatten()).collect();
+            let unknown = found.iter().flatten().map(|found| i64::from(found.unknown)).sum();
+            let sum = combination.terms.iter().try_fold(0_i128, |sum, (factor, used)| {
+                let term = used.iter().try_fold(i128::from(*factor), |product, index| {
+                    let found = found.get(*index).copied().flatten().filter(|found| !found.overflow)?;
+                    product.checked_mul(i128::from(found.value))
+                })?;
+                sum.checked_add(term)
+            });
+            (sum.and_then(|sum| i64::try_from(sum).ok()), unknown)
+        })
+        .collect()
+}
+
+/// An aggregate for every division of a level; none for levels below the records.
+fn gathered<'v>(
+    pack: &Pack,
+    frame: &Frame,
+    layout: &Layout,
+    level: Entity,
+    aggregate: &IndicatorAggregate,
+    sums: &Sums<'v>,
+    value: &Value<'_>,
+) -> Vec<Option<Gathered>> {
+    let wanted = of_aggregate(pack, aggregate);
+    let rows = frame.tables.get(&level).map_or(0, |table| table.rows);
+    if wanted.level != level && !pack.is_below(wanted.level, level) {
+        return vec![None; rows];
+    }
+    let own: Vec<Gathered>;
+    let parts: &[Gathered] = match wanted.over {
+        Entity::Register(_) => match sums(&wanted) {
+            Some(parts) => parts,
+            None => return vec![None; rows],
+        },
+        Entity::Level(_) => {
+            let count = frame.tables.get(&wanted.over).map_or(0, |table| table.rows);
+            own = (0..count).map(|row| of_division(&wanted, row, value)).collect();
+            &own
+        }
+    };
+    ranges(frame, layout, level, wanted.level)
+        .into_iter()
+        .map(|range| {
+            let mut sum = Gathered::EMPTY;
+            parts.get(range).unwrap_or_default().iter().for_each(|part| sum.join(wanted.function, *part));
+            Some(sum)
+        })
+        .collect()
+}
+
+/// One division as a row of an aggregate over divisions.
+fn of_division(wanted: &Wanted, row: usize, value: &Value<'_>) -> Gathered {
+    let taken = wanted.filter.map_or(Scalar::Boolean(true), |filter| value(filter, row));
+    let one = |value| Gathered { value, count: 1, unknown: 0, overflow: false };
+    match (taken, wanted.value.map(|id| value(id, row))) {
+        (Scalar::Missing, _) | (Scalar::Boolean(true), Some(Scalar::Missing)) => Gathered { unknown: 1, ..Gathered::EMPTY },
+        (Scalar::Boolean(true), None) => one(1),
+        (Scalar::Boolean(true), Some(Scalar::Integer(value))) => one(value),
+        _ => Gathered::EMPTY,
+    }
+}
+
+fn distributions(
+    frame: &Frame,
+    layout: &Layout,
+    level: Entity,
+    distribution: &Distribution,
+    value: &Value<'_>,
+) -> Vec<IndicatorRow> {
+    let number = |id: Option<ExprId>, row: usize| match id.map(|id| value(id, row)) {
+        Some(Scalar::Integer(number)) => Some(number),
+        _ => None,
+    };
+    let (index, incomes) = match distribution {
+        Distribution::Fgt(alpha, incomes) => (Index::Fgt(*alpha), incomes),
+        Distribution::Sen(incomes) => (Index::Sen, incomes),
+        Distribution::Sst(incomes) => (Index::Sst, incomes),
+        Distribution::Watts(incomes) => (Index::Watts, incomes),
+        Distribution::Gini(incomes) => (Index::Gini, incomes),
+        Distribution::AlkireFoster { of, weight, cutoff, measure, deprivations } => {
+            let rows = frame.tables.get(of).map_or(0, |table| table.rows);
+            let units: Vec<Deprived> = (0..rows)
+                .map(|row| Deprived {
+                    weight: if weight.is_some() { number(*weight, row) } else { Some(1) },
+                    deprivations: deprivations
+                        .iter()
+                        .map(|(_, id)| match value(*id, row) {
+                            Scalar::Boolean(truth) => Some(truth),
+                            _ => None,
+                        })
+                        .collect(),
+                })
+                .collect();
+            let weights: Vec<(i64, i64)> = deprivations.iter().map(|(weight, _)| *weight).collect();
+            let found = alkire_foster(&units, &weights, *cutoff, &ranges(frame, layout, level, *of));
+            return found
+                .into_iter()
+                .map(|found| {
+                    let value = match measure {
+                        AlkireFoster::H => found.h,
+                        AlkireFoster::A => found.a,
+                        AlkireFoster::M0 => found.m0,
+                    };
+                    IndicatorRow { value, unknown: found.unknown as i64, denominator: Some(found.persons), ..empty() }
+                })
+                .collect();
+        }
+    };
+    let Incomes { of, income, line, weight } = incomes;
+    let rows = frame.tables.get(of).map_or(0, |table| table.rows);
+    let units: Vec<Unit> = (0..rows)
+        .map(|row| Unit {
+            income: number(Some(*income), row),
+            line: number(*line, row),
+            weight: if weight.is_some() { number(*weight, row) } else { Some(1) },
+        })
+        .collect();
+    measure(index, &units, &ranges(frame, layout, level, *of))
+        .into_iter()
+        .map(|found| IndicatorRow {
+            value: found.value,
+            unknown: found.unknown as i64,
+            denominator: Some(found.persons),
+            ..empty()
+        })
+        .collect()
+}
