@@ -1,12 +1,13 @@
 //! The snapshot of the last run in memory: explanations and what-if read it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use bangfu_policy::ir::Type;
-use bangfu_policy::model::{Entity, Pack, VariableId};
+use bangfu_policy::ir::{Scalar, Type};
+use bangfu_policy::model::{Entity, Pack, ParameterId, VariableId};
+use bangfu_rules::engine::{EngineError, Program, Request};
 use bangfu_rules::explain::{self, Explanation};
-use bangfu_rules::frame::Frame;
+use bangfu_rules::frame::{Column, Frame};
 use bangfu_rules::interpret::EvaluationError;
 use bangfu_rules::needs::Needs;
 use bangfu_rules::snapshot::{self, SnapshotError};
@@ -86,6 +87,21 @@ impl Snapshot {
     ) -> Result<Option<Explanation>, EvaluationError> {
         let Some(row) = self.row(entity, key) else { return Ok(None) };
         explain::explain(pack, &self.frame, entity, row, variable, &[], language.id()).map(Some)
+    }
+
+    /// Values of some variables with other parameters, in the order of the snapshot's rows.
+    ///
+    /// # Errors
+    /// A formula fails for a record.
+    pub fn compute(
+        &self,
+        pack: &Pack,
+        overrides: Vec<(ParameterId, Scalar)>,
+        wanted: Vec<VariableId>,
+    ) -> Result<BTreeMap<u16, Column>, EngineError> {
+        let request = Request { overrides, outputs: Some(wanted), indicators: false, threads: 0 };
+        let outcome = Program::compile(pack, &self.frame, &request).run()?;
+        Ok(outcome.entities.into_values().flatten().map(|(id, column)| (id.0, column)).collect())
     }
 
     /// Titles of the facts that are missing for a condition that cannot be told.

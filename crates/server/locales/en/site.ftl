@@ -258,3 +258,5 @@ change-now-unknown = cannot be told any more
 action-insert = Added
 action-update = Changed
 action-load = Loaded from a list
+changed-parameters = Changed:
+slider-local = differs by place; moved, one value holds everywhere

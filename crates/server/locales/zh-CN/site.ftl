@@ -258,3 +258,5 @@ change-now-unknown = 变为无法判断
 action-insert = 新增
 action-update = 修改
 action-load = 批量导入
+changed-parameters = 已调整：
+slider-local = 因地而异，调整后全区统一

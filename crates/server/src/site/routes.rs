@@ -26,6 +26,7 @@ pub fn table() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/division/{code}", get(pages::registry::division)),
         ("/determinations", get(pages::determinations::index)),
         ("/determinations/list", get(pages::determinations::list)),
+        ("/what-if", get(pages::what_if::what_if)),
         ("/healthz", get(pages::health)),
         ("/assets/{hash}/{name}", get(assets::serve)),
     ]

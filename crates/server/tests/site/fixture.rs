@@ -10,11 +10,18 @@ use bangfu_policy::model::{Pack, RegisterId};
 use bangfu_registry::store::change::{Actor, Duplicates};
 use bangfu_registry::store::divisions::Division;
 use bangfu_registry::store::{Scope, SecretKeys, Store};
+use bangfu_registry::store::runs::{Difference, Run};
 use bangfu_registry::synth::{self, Generator};
+use bangfu_rules::engine::{Program, Request as Computation};
+use bangfu_rules::needs::Needs;
+use bangfu_rules::results::{self, Summary};
+use bangfu_rules::snapshot::Writer;
 use bangfu_server::site::{self, Site, Sources};
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
+/// 2016-12-31.
+const AS_OF: i32 = 17_166;
 /// Banners that have people.
 const BANNERS: [&str; 2] = ["150421", "150981"];
 
@@ -90,6 +97,7 @@ async fn make() -> Registry {
         assert!(report.refused.is_empty(), "{}: {:?}", pack.registers[register.index()].id, report.refused.first());
     }
     change.commit().await.unwrap();
+    determine(folder.path(), &pack, &store).await;
     let reader = store.reader(&Scope::everything());
     let household = pack.register("household").unwrap();
     let query = bangfu_registry::store::ListQuery { limit: 6, ..Default::default() };
@@ -107,6 +115,46 @@ async fn make() -> Registry {
     Registry { folder, pack, households, village }
 }
 
+/// A snapshot of the store, and a run over it.
+async fn determine(folder: &Path, pack: &Arc<Pack>, store: &Store) {
+    let reader = store.reader(&Scope::everything());
+    let snapshot = folder.join("snapshot");
+    let mut writer = Writer::new(&snapshot, pack).unwrap();
+    for n in 0..pack.registers.len() {
+        let register = RegisterId(n as u16);
+        let batch = reader.batch(register, "").await.unwrap();
+        writer.write(register, "15", &[batch]).unwrap();
+    }
+    let divisions: Vec<_> = reader.divisions().await.unwrap().into_iter().map(|d| (d.code, d.name)).collect();
+    writer.write_divisions(&divisions).unwrap();
+    writer.finish("2016-12-31T00:00:00Z").unwrap();
+    let frame = bangfu_rules::snapshot::read(&snapshot, pack, &Needs::all(pack), AS_OF).unwrap().frame;
+    let outcome = Program::compile(pack, &frame, &Computation::default()).run().unwrap();
+    let summary = Summary { as_of: "2016-12-31".to_owned(), ..Summary::default() };
+    results::write(&folder.join("results"), pack, &frame, &outcome.entities, &outcome.indicators, summary).unwrap();
+    let run = Run {
+        id: "0".to_owned(),
+        as_of: AS_OF,
+        state: "done".to_owned(),
+        started: 1_483_200_000_000,
+        finished: Some(1_483_200_001_500),
+        policy_hash: pack.hash.clone(),
+        snapshot_hash: String::new(),
+        overrides: "{}".to_owned(),
+        folder: "results".to_owned(),
+        summary: "{}".to_owned(),
+        journal_seq: 1,
+    };
+    let difference = |change: &str| Difference {
+        variable: "identified_poor".to_owned(),
+        entity: "household".to_owned(),
+        change: change.to_owned(),
+        count: 3,
+        examples: vec!["1504211002000001".to_owned()],
+    };
+    store.record_run(&run, &["newly_yes", "no_longer", "now_unknown"].map(difference)).await.unwrap();
+}
+
 /// The site that all tests read.
 pub(crate) async fn router() -> Router {
     site::router(open().await).unwrap()
@@ -116,8 +164,14 @@ pub(crate) async fn router() -> Router {
 pub(crate) async fn open() -> Site {
     let registry = registry().await;
     let store = store(registry.folder.path(), &registry.pack).await;
-    let sources =
-        Sources { pack_folder: pack_folder(), synthetic: true, today: 17_166, ..Sources::default() };
+    let folder = registry.folder.path();
+    let sources = Sources {
+        pack_folder: pack_folder(),
+        results: Some(folder.join("results")),
+        snapshot: Some(folder.join("snapshot")),
+        synthetic: true,
+        today: AS_OF,
+    };
     Site::open(Arc::clone(&registry.pack), store, &sources).await.unwrap()
 }
 
@@ -179,6 +233,11 @@ pub(crate) async fn addresses() -> Vec<String> {
                 path.to_owned(),
                 format!("{path}?variable=village_poor&answer=unknown&division=150421"),
                 format!("{path}?variable=identified_poor&answer=unknown"),
+            ],
+            "/what-if" => vec![
+                path.to_owned(),
+                format!("{path}?p.poverty_line=3500&p.dibao_line=4000"),
+                format!("{path}?p.poverty_line=2500&division=150421"),
             ],
             _ => {
                 assert!(!path.contains('{'), "give {path} a sample here, so that the tests walk it");

@@ -5,6 +5,7 @@ pub mod overview;
 pub mod policy;
 pub mod reasons;
 pub mod registry;
+pub mod what_if;
 
 use axum::Json;
 use axum::extract::State;
