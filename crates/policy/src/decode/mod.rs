@@ -15,7 +15,6 @@ mod registers;
 mod rules;
 mod screens;
 mod structure;
-
 mod tree;
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -26,8 +25,8 @@ use crate::diagnostic::{Diagnostic, nearest};
 use crate::formula::Compiler;
 use crate::ir::Graph;
 use crate::model::{Pack, Place, Policy, Screens};
-use tree::{Data, Node, parse};
 use cursor::Report;
+use tree::{Data, Node, parse};
 
 /// A file of a pack.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -41,6 +41,13 @@ fn the_packs_of_this_repository_load() {
     }
 }
 
+#[test]
+fn the_description_of_the_demo_is_a_document() {
+    let text = std::fs::read_to_string(folder("../../../policies/inner-mongolia/data/demo.yaml")).unwrap();
+    let value = bangfu_policy::document::parse("data/demo.yaml", &text).unwrap();
+    assert!(value["seed"].is_u64(), "{:?}", value["seed"]);
+}
+
 /// Run with `cargo test --release -p bangfu-policy -- --ignored`: debug builds say nothing about speed.
 #[test]
 #[ignore = "measures a release build"]
