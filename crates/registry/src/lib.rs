@@ -4,10 +4,16 @@
 //! files from `office`; here they meet.
 
 pub mod batches;
+pub mod demo;
+pub mod determine;
+pub mod fresh;
+pub mod home;
 pub mod intake;
+pub mod packs;
+pub mod simulate;
+pub mod snapshots;
 pub mod synth;
 pub mod views;
-pub mod packs;
 
 pub use bangfu_office as office;
 pub use bangfu_store as store;

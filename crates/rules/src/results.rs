@@ -151,14 +151,23 @@ pub fn write(
         count(pack, frame, *entity, columns, &mut summary);
     }
     write_indicators(&folder.join("indicators.parquet"), indicators)?;
+    write_summary(folder, &summary)?;
+    Ok(summary)
+}
+
+/// Writes `summary.json`; it is whole or not there.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_summary(folder: &Path, summary: &Summary) -> Result<(), SnapshotError> {
     let path = folder.join("summary.json");
-    let text = serde_json::to_string_pretty(&summary)
+    let text = serde_json::to_string_pretty(summary)
         .map_err(|source| SnapshotError::Manifest { path: path.clone(), source })?;
     let temporary = folder.join("summary.json.new");
     let failed = |source| SnapshotError::File { path: path.clone(), source };
     std::fs::write(&temporary, text).map_err(failed)?;
     std::fs::rename(&temporary, &path).map_err(failed)?;
-    Ok(summary)
+    Ok(())
 }
 
 /// Adds rows, outcomes and sums of an entity to a summary.

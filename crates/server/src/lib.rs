@@ -3,4 +3,6 @@
 //! **Architecture invariant:** this crate turns requests and arguments into calls of `registry` and answers into pages
 //! and texts; it decides nothing about policy.
 
+pub mod cli;
+mod clock;
 pub mod site;

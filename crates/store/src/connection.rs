@@ -60,6 +60,16 @@ impl Store {
         Reader { store: self.clone(), scope: scope.clone() }
     }
 
+    /// Writes everything into the database file and lets it go.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.readers.close().await;
+        self.writer.lock().await.execute("pragma wal_checkpoint(truncate)").await?;
+        Ok(())
+    }
+
     /// The database file.
     pub fn path(&self) -> &Path {
         &self.path

@@ -17,6 +17,7 @@ mod ranges;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use bangfu_policy::ir::{ExprId, Op, Scalar};
 use bangfu_policy::model::{Entity, LevelId, Pack, ParameterId, VariableId};
@@ -106,6 +107,15 @@ impl<'a> Program<'a> {
     /// # Errors
     /// Rows in which a live operation overflows or divides by zero.
     pub fn run(&self) -> Result<Outcome, EngineError> {
+        self.run_timed().map(|(outcome, ..)| outcome)
+    }
+
+    /// As [`Program::run`], with the time for evaluation and that for assembling results and indicators.
+    ///
+    /// # Errors
+    /// As [`Program::run`].
+    pub fn run_timed(&self) -> Result<(Outcome, Duration, Duration), EngineError> {
+        let started = Instant::now();
         let threads = match self.request.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
@@ -155,7 +165,9 @@ impl<'a> Program<'a> {
             failures.extend(first.failures);
         }
         self.verify(&failures)?;
-        Ok(self.outcome(&kept, &gathered))
+        let evaluated = started.elapsed();
+        let outcome = self.outcome(&kept, &gathered);
+        Ok((outcome, evaluated, started.elapsed() - evaluated))
     }
 
     fn rows(&self, entity: Entity) -> usize {

@@ -1,0 +1,218 @@
+//! Determination runs: snapshot + pack + day → results, and what changed since the run before.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use bangfu_policy::ir::Scalar;
+use bangfu_policy::model::{Pack, ParameterId};
+use bangfu_policy::value::{format_date, format_scalar, parse_scalar};
+use bangfu_rules::engine::{EngineError, Program, Request};
+use bangfu_rules::needs::Needs;
+use bangfu_rules::results::{self, Summary};
+use bangfu_rules::snapshot::{self, SnapshotError};
+use bangfu_store::StoreError;
+use bangfu_store::runs::{Difference, Run};
+
+use crate::home::Home;
+use crate::snapshots::{RefreshError, refresh};
+
+/// Why a run did not finish.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The snapshot or result folder.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// A formula has no result for some records.
+    #[error("the run stops, nothing was stored:\n{0}\nguard the formula (nullif, case) or correct the record")]
+    Engine(#[from] EngineError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The snapshot could not be brought up to date.
+    #[error(transparent)]
+    Refresh(#[from] RefreshError),
+    /// A parameter that is set.
+    #[error("--set {0}")]
+    Parameter(String),
+    /// The summary cannot be kept.
+    #[error("the summary cannot be stored: {0}")]
+    Summary(#[from] serde_json::Error),
+    /// The result folder cannot be renamed.
+    #[error("cannot keep {path}: {source}; check the data folder and its rights")]
+    Keep {
+        /// The path.
+        path: String,
+        /// Reason of the operating system.
+        source: std::io::Error,
+    },
+}
+
+/// `name=value` pairs as overrides.
+///
+/// # Errors
+/// A name is no parameter, or a value is not of its type.
+pub fn overrides(pack: &Pack, pairs: &[String]) -> Result<Vec<(ParameterId, Scalar)>, RunError> {
+    pairs
+        .iter()
+        .map(|pair| {
+            let (name, value) = pair
+                .split_once('=')
+                .ok_or_else(|| RunError::Parameter(format!("{pair}: write parameter=value, such as poverty_line=3000")))?;
+            let id = pack.parameter(name.trim()).ok_or_else(|| {
+                let known = pack.parameters.iter().map(|parameter| parameter.id.as_str());
+                let near = bangfu_policy::diagnostic::nearest(name.trim(), known);
+                let advice = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
+                RunError::Parameter(format!("{pair}: there is no parameter `{name}`{advice}"))
+            })?;
+            let ty = pack.parameters.get(id.index()).map_or(bangfu_policy::ir::Type::INTEGER, |parameter| parameter.ty);
+            let value = parse_scalar(value, ty, &pack.codes)
+                .map_err(|error| RunError::Parameter(format!("{pair}: {error}; {}", error.advice())))?;
+            Ok((id, value))
+        })
+        .collect()
+}
+
+/// Evaluates a pack over a snapshot folder and writes a result folder.
+///
+/// # Errors
+/// The folder cannot be read or written, or a formula has no result.
+pub fn run(
+    pack: &Pack,
+    snapshot: &Path,
+    as_of: i32,
+    set: &[(ParameterId, Scalar)],
+    out: &Path,
+) -> Result<Summary, RunError> {
+    let mut timings = BTreeMap::new();
+    let mut clock = Instant::now();
+    let mut lap = |timings: &mut BTreeMap<String, f64>, stage: &str| {
+        timings.insert(stage.to_owned(), clock.elapsed().as_secs_f64() * 1e3);
+        clock = Instant::now();
+    };
+    let reading = snapshot::read(snapshot, pack, &Needs::all(pack), as_of)?;
+    lap(&mut timings, "read");
+    let request = Request { overrides: set.to_vec(), ..Request::default() };
+    let program = Program::compile(pack, &reading.frame, &request);
+    lap(&mut timings, "plan");
+    let (outcome, evaluate, indicators) = program.run_timed()?;
+    timings.insert("evaluate".to_owned(), evaluate.as_secs_f64() * 1e3);
+    timings.insert("indicators".to_owned(), indicators.as_secs_f64() * 1e3);
+    let parameters = set.iter().filter_map(|(id, value)| {
+        let parameter = pack.parameters.get(id.index())?;
+        Some((parameter.id.clone(), format_scalar(*value, parameter.ty, pack)))
+    });
+    let summary = Summary {
+        as_of: format_date(i64::from(as_of)),
+        policy_hash: pack.hash.clone(),
+        snapshot_hash: reading.hash.clone(),
+        parameters: parameters.collect(),
+        warnings: reading.warnings.iter().map(|warning| warning.text("en")).collect(),
+        timings_ms: timings,
+        ..Summary::default()
+    };
+    let started = Instant::now();
+    let mut summary = results::write(out, pack, &reading.frame, &outcome.entities, &outcome.indicators, summary)?;
+    summary.timings_ms.insert("write".to_owned(), started.elapsed().as_secs_f64() * 1e3);
+    results::write_summary(out, &summary)?;
+    Ok(summary)
+}
+
+/// What a run over the registry came to.
+#[derive(Clone, Debug)]
+pub struct Determined {
+    /// The run as stored.
+    pub run: Run,
+    /// Its summary.
+    pub summary: Summary,
+    /// What changed since the run before.
+    pub differences: Vec<Difference>,
+    /// Milliseconds that bringing the snapshot up to date took, and files written for it.
+    pub refreshed: (f64, usize),
+}
+
+/// Brings the snapshot up to date, evaluates it, stores the run and its differences from the last one that is done.
+/// `id` and `now` (milliseconds since 1970-01-01 UTC) come from outside.
+///
+/// # Errors
+/// As [`run`]; a run that fails is stored as failed with its reason.
+pub async fn determine(
+    home: &Home,
+    as_of: i32,
+    set: &[(ParameterId, Scalar)],
+    (id, now): (&str, &dyn Fn() -> i64),
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Determined, RunError> {
+    let before = home.store.runs().await?.into_iter().find(|run| run.state == "done");
+    let clock = Instant::now();
+    let refreshed = refresh(home, &now().to_string(), progress).await?;
+    let refresh_ms = clock.elapsed().as_secs_f64() * 1e3;
+    let folder = home.results(id);
+    let mut stored = Run {
+        id: id.to_owned(),
+        as_of,
+        state: "running".to_owned(),
+        started: now(),
+        finished: None,
+        policy_hash: home.pack.hash.clone(),
+        snapshot_hash: String::new(),
+        overrides: serde_json::to_string(&set.iter().map(|(id, value)| named(&home.pack, *id, *value)).collect::<BTreeMap<_, _>>())?,
+        folder: folder.display().to_string(),
+        summary: String::new(),
+        journal_seq: refreshed.journal,
+    };
+    home.store.record_run(&stored, &[]).await?;
+    // Results appear under their name only when they are whole.
+    let fresh = PathBuf::from(format!("{}.new", folder.display()));
+    let (pack, snapshot, overrides) = (std::sync::Arc::clone(&home.pack), home.snapshot(), set.to_vec());
+    let target = fresh.clone();
+    let outcome = tokio::task::spawn_blocking(move || run(&pack, &snapshot, as_of, &overrides, &target)).await;
+    let outcome = outcome.map_err(|error| StoreError::Absent(format!("answer of the engine: {error}")))?;
+    let summary = match outcome {
+        Ok(summary) => summary,
+        Err(error) => {
+            stored.state = "failed".to_owned();
+            stored.finished = Some(now());
+            stored.summary = error.to_string();
+            home.store.record_run(&stored, &[]).await?;
+            return Err(error);
+        }
+    };
+    let failed = |source| RunError::Keep { path: folder.display().to_string(), source };
+    std::fs::rename(&fresh, &folder).map_err(failed)?;
+    let differences = match &before {
+        Some(before) if Path::new(&before.folder).exists() => {
+            let found = results::differences(Path::new(&before.folder), &folder, &home.pack)?;
+            found.into_iter().flat_map(stored_differences).collect()
+        }
+        _ => Vec::new(),
+    };
+    stored.state = "done".to_owned();
+    stored.finished = Some(now());
+    stored.snapshot_hash.clone_from(&summary.snapshot_hash);
+    stored.summary = serde_json::to_string(&summary)?;
+    home.store.record_run(&stored, &differences).await?;
+    Ok(Determined { run: stored, summary, differences, refreshed: (refresh_ms, refreshed.files) })
+}
+
+fn named(pack: &Pack, id: ParameterId, value: Scalar) -> (String, String) {
+    let parameter = pack.parameters.get(id.index());
+    parameter.map_or_else(Default::default, |parameter| (parameter.id.clone(), format_scalar(value, parameter.ty, pack)))
+}
+
+/// Most keys that are kept beside a count.
+const MOST_EXAMPLES: usize = 50;
+
+fn stored_differences(found: results::Difference) -> Vec<Difference> {
+    [("newly_yes", found.entered), ("no_longer", found.left), ("now_unknown", found.unknown)]
+        .into_iter()
+        .filter(|(_, keys)| !keys.is_empty())
+        .map(|(change, keys)| Difference {
+            variable: found.variable.clone(),
+            entity: found.entity.clone(),
+            change: change.to_owned(),
+            count: keys.len() as i64,
+            examples: keys.into_iter().take(MOST_EXAMPLES).collect(),
+        })
+        .collect()
+}

@@ -1,0 +1,93 @@
+//! Store → snapshot folder: only the parts whose records changed since the last time are written again.
+
+use std::collections::BTreeMap;
+
+use bangfu_policy::model::RegisterId;
+use bangfu_rules::snapshot::{Manifest, SnapshotError, Writer};
+use bangfu_store::{JournalSeq, Scope, StoreError};
+
+use crate::home::Home;
+
+/// Why a snapshot is not current.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The snapshot folder.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The file that says how far the snapshot goes.
+    #[error("cannot write {path}: {source}; check the data folder and its rights")]
+    State {
+        /// The path.
+        path: String,
+        /// Reason of the operating system.
+        source: std::io::Error,
+    },
+}
+
+/// What was written.
+#[derive(Clone, Debug, Default)]
+pub struct Refreshed {
+    /// Files written.
+    pub files: usize,
+    /// Records in the whole snapshot by register id.
+    pub rows: BTreeMap<String, u64>,
+    /// Last journal entry that the snapshot holds.
+    pub journal: i64,
+}
+
+/// Brings the snapshot up to the journal's end. `written` is the time to note in the manifest; `progress` is told
+/// parts done and all parts.
+///
+/// # Errors
+/// The store cannot be read or the folder not written.
+pub async fn refresh(
+    home: &Home,
+    written: &str,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Refreshed, RefreshError> {
+    let folder = home.snapshot();
+    let state = folder.join("journal.seq");
+    let end = home.store.journal_end().await?;
+    let done = std::fs::read_to_string(&state).ok().and_then(|text| text.trim().parse::<i64>().ok()).unwrap_or(0);
+    let known = Manifest::read(&folder).ok().flatten().is_some();
+    let done = if known { done } else { 0 };
+    let reader = home.store.reader(&Scope::everything());
+    let mut work: Vec<(RegisterId, String)> = Vec::new();
+    for (index, register) in home.pack.registers.iter().enumerate() {
+        for part in home.store.changed_parts(&register.id, JournalSeq(done)).await? {
+            work.push((RegisterId(index as u16), part));
+        }
+    }
+    let mut writer = Writer::new(&folder, &home.pack)?;
+    let divisions = reader.divisions().await?;
+    writer.write_divisions(&divisions.into_iter().map(|d| (d.code, d.name)).collect::<Vec<_>>())?;
+    let all = work.len();
+    // Two parts at a time: one is read while the other is compressed.
+    for (number, pair) in work.chunks(2).enumerate() {
+        let read = pair.iter().map(|(register, part)| {
+            let (reader, register, part) = (reader.clone(), *register, part.clone());
+            tokio::spawn(async move { reader.batch(register, &part).await })
+        });
+        let reading: Vec<_> = read.collect();
+        for (task, (register, part)) in reading.into_iter().zip(pair) {
+            let batch = match task.await {
+                Ok(batch) => batch?,
+                Err(error) => return Err(StoreError::Absent(format!("answer of a reader: {error}")).into()),
+            };
+            if batch.num_rows() == 0 {
+                writer.remove(*register, part)?;
+            } else {
+                writer.write(*register, part, &[batch])?;
+            }
+        }
+        progress((number * 2 + pair.len()).min(all), all);
+    }
+    let manifest = writer.finish(written)?;
+    let failed = |source| RefreshError::State { path: state.display().to_string(), source };
+    std::fs::write(&state, end.0.to_string()).map_err(failed)?;
+    let rows = manifest.registers.iter().map(|(id, entry)| (id.clone(), entry.rows)).collect();
+    Ok(Refreshed { files: all, rows, journal: end.0 })
+}

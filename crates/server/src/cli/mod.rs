@@ -1,0 +1,161 @@
+//! The command line.
+
+mod data;
+mod policy;
+mod run;
+mod serve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Bangfu turns a written policy into a running registry.
+#[derive(Debug, Parser)]
+#[command(name = "bangfu", version, about, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Where the pack and the data are.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Place {
+    /// Folder of the policy pack.
+    #[arg(long, default_value = "policies/inner-mongolia")]
+    policy: PathBuf,
+    /// Data folder of the registry.
+    #[arg(long, default_value = "data")]
+    data: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Look at a policy pack: check it, run its cases, see which clauses it implements.
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Make the demo registry (first time), run the determination, serve the site.
+    Demo {
+        #[command(flatten)]
+        place: Place,
+        /// Address to listen on.
+        #[arg(long, default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+        /// People in all; the full demo has 1 200 000.
+        #[arg(long)]
+        people: Option<u64>,
+        /// Day of the determination.
+        #[arg(long, default_value = "2016-12-31")]
+        as_of: String,
+        /// End after the summary.
+        #[arg(long)]
+        no_serve: bool,
+    },
+    /// Make a registry with a synthetic population.
+    Synth {
+        #[command(flatten)]
+        place: Place,
+        /// People in all.
+        #[arg(long)]
+        people: Option<u64>,
+    },
+    /// Serve the site of a registry.
+    Serve {
+        #[command(flatten)]
+        place: Place,
+        /// Address to listen on; only loopback until there is log-in.
+        #[arg(long, default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+    },
+    /// Import a CSV or Excel file.
+    Import(data::ImportArguments),
+    /// Bring the snapshot of the registry up to date.
+    Snapshot {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Run the rules over any snapshot folder.
+    Run(run::RunArguments),
+    /// Measure the evaluation of a snapshot (for the benchmark).
+    #[command(hide = true)]
+    BenchEval(run::BenchArguments),
+    /// Run the rules over the registry, and keep the run with what changed.
+    Determine(run::DetermineArguments),
+    /// Say why a household (or another record) has its answers.
+    Explain(run::ExplainArguments),
+    /// Change parameters and see who enters, who leaves, and what it costs.
+    Simulate(run::SimulateArguments),
+    /// The journal of the registry.
+    Journal {
+        #[command(subcommand)]
+        command: JournalCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum JournalCommand {
+    /// Recompute the chain of hashes from the first entry.
+    Verify {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// What went wrong, with what to do.
+pub async fn main(arguments: Arguments) -> Result<()> {
+    match arguments.command {
+        Command::Policy(command) => policy::run(command),
+        Command::Demo { place, listen, people, as_of, no_serve } => {
+            serve::demo(&place, listen, people, &as_of, no_serve).await
+        }
+        Command::Synth { place, people } => data::synth(&place, people).await,
+        Command::Serve { place, listen } => serve::serve(&place, listen).await,
+        Command::Import(arguments) => data::import(arguments).await,
+        Command::Snapshot { place } => data::snapshot(&place).await,
+        Command::Run(arguments) => run::run(&arguments),
+        Command::BenchEval(arguments) => run::bench(&arguments),
+        Command::Determine(arguments) => run::determine(&arguments).await,
+        Command::Explain(arguments) => run::explain(&arguments).await,
+        Command::Simulate(arguments) => run::simulate(&arguments).await,
+        Command::Journal { command: JournalCommand::Verify { place } } => data::verify(&place).await,
+    }
+}
+
+/// A day as typed.
+pub(crate) fn day(text: &str) -> Result<i32> {
+    bangfu_policy::value::iso_date(text)
+        .with_context(|| format!("`{text}` is not a day; write year-month-day, such as 2016-12-31"))
+}
+
+/// Opens the registry of a place.
+pub(crate) async fn open(place: &Place) -> Result<bangfu_registry::home::Home> {
+    let pack = std::sync::Arc::new(policy::read(&place.policy)?);
+    if !bangfu_registry::home::Home::exists(&place.data) {
+        bail!(
+            "{} holds no registry; make one with `bangfu synth` or `bangfu demo`, or name another folder with --data",
+            place.data.display()
+        );
+    }
+    Ok(bangfu_registry::home::Home::open(&place.data, pack, &place.policy).await?)
+}
+
+/// A bar for work that takes longer than a moment.
+pub(crate) fn bar(words: &str, length: u64) -> indicatif::ProgressBar {
+    let style = indicatif::ProgressStyle::with_template("{msg:28} {wide_bar} {pos}/{len} {elapsed}");
+    let bar = indicatif::ProgressBar::new(length).with_message(words.to_owned());
+    style.map_or(bar.clone(), |style| bar.with_style(style))
+}

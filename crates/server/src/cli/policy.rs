@@ -1,0 +1,98 @@
+//! `bangfu policy check | test | coverage`.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use bangfu_policy::model::Pack;
+use bangfu_registry::packs::{PackError, read as read_pack};
+use clap::Subcommand;
+
+use super::Format;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Read a pack and say everything that is wrong.
+    Check {
+        /// Folder of the pack.
+        folder: PathBuf,
+    },
+    /// Run the cases that a pack brings with it.
+    Test {
+        /// Folder of the pack.
+        folder: PathBuf,
+    },
+    /// Which items implement each clause, and clauses without any.
+    Coverage {
+        /// Folder of the pack.
+        folder: PathBuf,
+        /// How the answer is written.
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+/// Reads a pack; its errors are printed as a compiler would.
+pub(crate) fn read(folder: &Path) -> Result<Pack> {
+    match read_pack(folder) {
+        Ok(pack) => Ok(pack),
+        Err(PackError::Wrong { diagnostics, files }) => {
+            let color = std::io::stderr().is_terminal();
+            eprintln!("{}", bangfu_policy::diagnostic::render(&diagnostics, &files, color));
+            bail!("{} has {} errors", folder.display(), diagnostics.len())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(crate) fn run(command: PolicyCommand) -> Result<()> {
+    match command {
+        PolicyCommand::Check { folder } => check(&read(&folder)?),
+        PolicyCommand::Test { folder } => test(&read(&folder)?),
+        PolicyCommand::Coverage { folder, format } => coverage(&read(&folder)?, format),
+    }
+}
+
+fn check(pack: &Pack) -> Result<()> {
+    let clauses: usize = pack.articles.iter().map(|article| article.clauses.len()).sum();
+    println!("{} {}: no errors", pack.policy.id, pack.policy.version);
+    println!(
+        "{} articles with {clauses} clauses, {} registers, {} code lists, {} parameters, {} variables, {} programmes, {} indicators, {} checks, {} cases",
+        pack.articles.len(),
+        pack.registers.len(),
+        pack.codes.len(),
+        pack.parameters.len(),
+        pack.variables.len(),
+        pack.programmes.len(),
+        pack.indicators.len(),
+        pack.checks.len(),
+        pack.tests.len()
+    );
+    println!("hash {}", pack.hash);
+    Ok(())
+}
+
+fn test(pack: &Pack) -> Result<()> {
+    let results = bangfu_rules::cases::run(pack);
+    let failed: Vec<_> = results.iter().filter(|result| !result.holds()).collect();
+    for result in &failed {
+        println!("{}", result.text("en"));
+    }
+    println!("{} cases passed, {} failed", results.len() - failed.len(), failed.len());
+    if failed.is_empty() { Ok(()) } else { bail!("correct the formulas or the expectations above") }
+}
+
+fn coverage(pack: &Pack, format: Format) -> Result<()> {
+    let coverage = bangfu_policy::coverage::coverage(pack);
+    if format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(&coverage)?);
+        return Ok(());
+    }
+    for clause in &coverage.clauses {
+        let items: Vec<_> = clause.items.iter().map(|item| format!("{} {}", item.section, item.id)).collect();
+        let items = if items.is_empty() { "– nothing yet".to_owned() } else { items.join(", ") };
+        println!("{} {}\n    {items}", clause.clause, clause.phrase);
+    }
+    println!("{} of {} clauses have at least one item", coverage.covered, coverage.clauses.len());
+    Ok(())
+}
