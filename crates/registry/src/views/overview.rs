@@ -196,7 +196,7 @@ pub fn map(
         .map(|shape| {
             let value = value(&shape.code);
             let name = places.name(&shape.code, language);
-            let glyph = if language == Language::Chinese { 11.0 } else { 5.6 };
+            let glyph = if language == Language::Chinese { 14.0 } else { 7.2 };
             Area {
                 labelled: shape.width > name.chars().count() as f64 * glyph * 0.75,
                 value: value.map_or_else(|| "—".to_owned(), words),

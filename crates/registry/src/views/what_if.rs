@@ -82,13 +82,15 @@ pub fn sliders(pack: &Pack, day: i32, query: &BTreeMap<String, String>, language
             let plain = |n: i64| figures::fixed(n, scale).replace(',', "").trim_end_matches(".00").to_owned();
             let now = in_force(pack, parameter, day);
             let asked = query.get(&format!("p.{}", parameter.id)).filter(|text| !text.is_empty());
+            // Values in force lie within the bounds, else the form could not be sent.
+            let lowest = parameter.min.unwrap_or(0).min(now.unwrap_or(i64::MAX));
             let largest = now.unwrap_or(10_i64.pow(u32::from(scale))).saturating_mul(3);
             Slider {
                 id: parameter.id.clone(),
                 title: text_in(&parameter.title, language.id()).to_owned(),
                 unit: parameter.unit.as_ref().map(|u| text_in(u, language.id()).to_owned()).unwrap_or_default(),
-                min: plain(parameter.min.unwrap_or(0)),
-                max: plain(parameter.max.unwrap_or(largest)),
+                min: plain(lowest),
+                max: plain(parameter.max.unwrap_or(largest).max(now.unwrap_or(i64::MIN))),
                 step: plain(parameter.step.unwrap_or(10_i64.pow(u32::from(scale)))),
                 value: asked.cloned().or(now.map(plain)).unwrap_or_default(),
                 now: now.map_or_else(|| "—".to_owned(), |n| figures::fixed(n, scale)),

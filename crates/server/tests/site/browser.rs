@@ -42,13 +42,20 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-async fn session(driver: &Driver, profile: &std::path::Path) -> WebDriver {
+/// A phone is 390 × 844; narrower than Chromium's window can be, so its metrics are emulated.
+async fn session(driver: &Driver, profile: &std::path::Path, phone: bool) -> WebDriver {
     let mut options = DesiredCapabilities::chrome();
     for flag in [
         "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
     ] {
         options.add_arg(flag).unwrap();
+    }
+    if phone {
+        let metrics = serde_json::json!({ "deviceMetrics": { "width": 390, "height": 844, "pixelRatio": 1.0 } });
+        options.add_experimental_option("mobileEmulation", metrics).unwrap();
+    } else {
+        options.add_arg("--window-size=1366,768").unwrap();
     }
     options.add_arg(&format!("--user-data-dir={}", profile.display())).unwrap();
     WebDriver::new(format!("http://127.0.0.1:{}", driver.port), options).await.unwrap()
@@ -75,11 +82,10 @@ async fn axe_finds_nothing_and_narrow_screens_fit() {
         .unwrap_or_else(|e| panic!("{}: {e}; run `npm ci` in web/", axe_path.display()));
     let base = serve().await;
     let driver = Driver::start();
-    let profile = tempfile::tempdir().unwrap();
-    let browser = session(&driver, profile.path()).await;
     let mut findings = Vec::new();
-    for (width, height) in [(1366, 768), (500, 844)] {
-        browser.set_window_rect(0, 0, width, height).await.unwrap();
+    for (width, phone) in [(1366, false), (390, true)] {
+        let profile = tempfile::tempdir().unwrap();
+        let browser = session(&driver, profile.path(), phone).await;
         for language in ["zh", "en"] {
             for page in pages().await {
                 let sign = if page.contains('?') { '&' } else { '?' };
@@ -109,9 +115,47 @@ async fn axe_finds_nothing_and_narrow_screens_fit() {
                 }
             }
         }
+        browser.quit().await.unwrap();
     }
-    browser.quit().await.unwrap();
     assert!(findings.is_empty(), "{}", findings.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slider_shows_who_enters_without_loading_the_page() {
+    let base = serve().await;
+    let driver = Driver::start();
+    let profile = tempfile::tempdir().unwrap();
+    let browser = session(&driver, profile.path(), false).await;
+    browser.goto(format!("{base}/what-if?lang=en")).await.unwrap();
+    // A mark on the page that a full load would wipe out.
+    browser.execute("window.stayed = true", vec![]).await.unwrap();
+    browser
+        .execute(
+            "const slider = document.querySelector('.slider input[type=range]'); slider.value = 3500; \
+             slider.dispatchEvent(new Event('input', {bubbles: true})); slider.dispatchEvent(new Event('change', {bubbles: true}));",
+            vec![],
+        )
+        .await
+        .unwrap();
+    let result = browser.query(By::Css("#what-if-result")).with_text(thirtyfour::stringmatch::StringMatch::new("Changed:").partial());
+    result.first().await.expect("the result arrives");
+    let number = browser.find(By::Css(".slider input[type=number]")).await.unwrap();
+    assert_eq!(number.prop("value").await.unwrap().as_deref(), Some("3500"), "the number follows the slider");
+    let stayed = browser.execute("return window.stayed === true", vec![]).await.unwrap();
+    assert_eq!(stayed.json().as_bool(), Some(true), "htmx replaced a part of the page");
+    // The picker sends itself.
+    browser.goto(format!("{base}/?lang=en")).await.unwrap();
+    browser
+        .execute(
+            "const picker = document.querySelector('#at-league'); picker.value = '1504'; \
+             picker.dispatchEvent(new Event('change', {bubbles: true}));",
+            vec![],
+        )
+        .await
+        .unwrap();
+    let heading = browser.query(By::Css("h1")).with_text("Chifeng");
+    heading.first().await.expect("the league is shown");
+    browser.quit().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

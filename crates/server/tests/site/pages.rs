@@ -133,3 +133,76 @@ async fn assets_are_kept_by_browsers() {
     assert!(found >= 2, "style and script");
     assert_eq!(get(&router, "/assets/000000000000/site.css", "").await.status, StatusCode::NOT_FOUND);
 }
+
+/// Figure in a cell of the row that links to a rule.
+fn cell(page: &str, rule: &str, number: usize) -> i64 {
+    let row = page.split("<tr").find(|row| row.contains("<td") && [34, 63].iter().any(|end: &u8| row.contains(&format!("/policy/rule/{rule}{}", char::from(*end)))));
+    let row = row.unwrap_or_else(|| panic!("no row for {rule}"));
+    let cell = row.split("<td").nth(number).unwrap();
+    let text: String = cell.split('>').skip(1).flat_map(|part| part.split('<').next()).collect();
+    text.trim().replace(',', "").parse().unwrap_or_else(|_| panic!("{rule}: `{text}`"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_higher_line_lets_households_in_and_none_out() {
+    let router = router().await;
+    let now = get(&router, "/what-if", "lang=en").await.text;
+    let higher = get(&router, "/what-if?p.poverty_line=3500", "lang=en").await.text;
+    let lower = get(&router, "/what-if?p.poverty_line=2000", "lang=en").await.text;
+    let [before, enter, leave, after] = [1, 2, 3, 4].map(|n| cell(&higher, "identified_poor", n));
+    assert!(enter > 0 && leave == 0 && after == before + enter, "{before} {enter} {leave} {after}");
+    assert_eq!(before, cell(&now, "identified_poor", 4), "nothing moved, nothing changed");
+    let [enter, leave] = [2, 3].map(|n| cell(&lower, "identified_poor", n));
+    assert!(enter == 0 && leave > 0, "{enter} {leave}");
+    let mut parts = 0;
+    for banner in ["150421", "150981"] {
+        let page = get(&router, &format!("/what-if?p.poverty_line=3500&division={banner}"), "lang=en").await.text;
+        parts += cell(&page, "identified_poor", 2);
+    }
+    assert_eq!(parts, cell(&higher, "identified_poor", 2), "the banners add up to the whole");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_income_is_cannot_tell_and_says_what_is_missing() {
+    let router = router().await;
+    let list = get(&router, "/determinations/list?variable=identified_poor&answer=unknown", "lang=en").await.text;
+    let (before, _) = list.split_once("#d-identified_poor").expect("someone cannot be told");
+    let file = before.rsplit("href=\"").next().unwrap().split('?').next().unwrap();
+    let page = get(&router, file, "lang=en").await.text;
+    let section = page.split("id=\"d-identified_poor\"").nth(1).unwrap().split("</section>").next().unwrap();
+    assert!(section.contains("cannot tell") && section.contains("is missing"), "{file}: {section}");
+    assert!(!section.contains("mark yes") || section.contains("mark unknown"), "{section}");
+    let totals = get(&router, "/determinations", "lang=en").await.text;
+    let counted = cell(&totals, "identified_poor", 4);
+    assert!(list.contains(&format!("{counted} records")), "the list has as many as the summary: {counted}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn exports_hold_what_the_list_shows() {
+    let router = router().await;
+    let list = get(&router, "/registry/household?division=150421&limit=20", "lang=en").await.text;
+    let csv = get(&router, "/registry/household/export.csv?division=150421&limit=20", "lang=en").await;
+    assert_eq!(csv.headers.get(header::CONTENT_TYPE).unwrap(), "text/csv; charset=utf-8");
+    let rows = csv.text.lines().count() - 1;
+    assert!(rows > 20 && list.contains(&format!("{rows} records")), "{rows}");
+    assert!(csv.text.lines().skip(1).all(|line| line.starts_with("150421")));
+    let found = get(&router, "/registry/household/export.csv?division=150421&f.kind=01", "lang=en").await.text;
+    assert!(found.lines().count() < rows + 1, "the filter counts in the export");
+    let book = get(&router, "/registry/household/export.xlsx?division=150421", "lang=en").await;
+    assert!(book.text.starts_with("PK"), "a workbook is a zip archive");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_run_pages_say_what_to_do() {
+    let mut site = super::fixture::open().await;
+    site.results = None;
+    site.snapshot = None;
+    let router = bangfu_server::site::router(site).unwrap();
+    for address in super::fixture::addresses().await {
+        let answer = get(&router, &address, "lang=en").await;
+        assert!(answer.status.is_success() || answer.status.is_redirection(), "{address}: {}", answer.text);
+    }
+    for address in ["/", "/determinations", "/what-if"] {
+        assert!(get(&router, address, "lang=en").await.text.contains("run bangfu determine"), "{address}");
+    }
+}
