@@ -165,11 +165,13 @@ mod tests {
     fn bars_follow_each_other_and_the_total_stands_on_zero() {
         let parts = [part("a", Some(600)), part("b", Some(-200)), part("c", None), part("d", Some(0))];
         let drawn = waterfall(&parts, &part("t", Some(400)), Some(500), 600.0);
-        let [a, b, c, d, t] = drawn.bars.as_slice() else { panic!("five bars") };
-        assert_eq!([a.kind, b.kind, c.kind, d.kind, t.kind], ["plus", "minus", "unknown", "none", "total"]);
-        assert!((a.x + a.width - (b.x + b.width)).abs() < 0.2, "b goes back from where a ended");
-        assert!((t.x - drawn.zero).abs() < 0.01 && (t.end - b.end).abs() < 0.2);
-        assert!(drawn.line.unwrap() > t.end && drawn.line.unwrap() < a.end);
+        let kinds: Vec<&str> = drawn.bars.iter().map(|bar| bar.kind).collect();
+        assert_eq!(kinds, ["plus", "minus", "unknown", "none", "total"]);
+        let [first, second, .., total] = drawn.bars.as_slice() else { panic!("five bars") };
+        let right = |bar: &Bar| bar.x + bar.width;
+        assert!((right(first) - right(second)).abs() < 0.2, "the second goes back from where the first ended");
+        assert!((total.x - drawn.zero).abs() < 0.01 && (total.end - second.end).abs() < 0.2);
+        assert!(drawn.line.unwrap() > total.end && drawn.line.unwrap() < first.end);
         assert!(drawn.bars.iter().all(|bar| bar.x >= LEFT && bar.x + bar.width <= 600.0 - RIGHT + 1.1));
     }
 

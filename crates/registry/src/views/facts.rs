@@ -1,7 +1,7 @@
 //! Facts for pages: records of the store as plain values, tables as files.
 
-use bangfu_office::write::{CellKind, ColumnSpec, SheetSpec, write_csv, write_workbook};
 use bangfu_office::OfficeError;
+use bangfu_office::write::{CellKind, ColumnSpec, SheetSpec, write_csv, write_workbook};
 use bangfu_policy::model::{Entity, Pack, RegisterId, Value, text_in};
 use bangfu_store::{Filter, ListQuery, Operator, Reader, Record, RecordId, Scope, Sort, Store, StoreError};
 use serde::Serialize;

@@ -34,7 +34,7 @@ pub fn grouped(n: i64) -> String {
         out.push('-');
     }
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(c);
@@ -83,10 +83,9 @@ fn trimmed(text: &str) -> &str {
 /// An indicator's value in its unit. `money` values are yuan here, not fen.
 pub fn indicator(value: f64, unit: Unit, language: Language) -> String {
     match unit {
-        Unit::Count => short(value, language),
+        Unit::Count | Unit::Money => short(value, language),
         Unit::Percent => format!("{}%", decimals(value * 100.0, 2)),
         Unit::PerMille => format!("{}‰", decimals(value * 1000.0, 2)),
-        Unit::Money => short(value, language),
         Unit::Index => decimals(value, 4),
         Unit::Number => trimmed(&decimals(value, 2)).to_owned(),
     }
@@ -108,8 +107,18 @@ pub fn day(days: i64, language: Language) -> String {
             Language::Chinese => format!("{}年{}月{}日", date.year(), date.month(), date.day()),
             Language::English => {
                 const MONTHS: [&str; 12] = [
-                    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-                    "November", "December",
+                    "January",
+                    "February",
+                    "March",
+                    "April",
+                    "May",
+                    "June",
+                    "July",
+                    "August",
+                    "September",
+                    "October",
+                    "November",
+                    "December",
                 ];
                 let month = usize::try_from(date.month() - 1).ok().and_then(|m| MONTHS.get(m)).unwrap_or(&"");
                 format!("{} {month} {}", date.day(), date.year())

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use bangfu_policy::ir::Type;
 use bangfu_policy::ir::{ExprId, Op, Scalar};
 use bangfu_policy::model::{
     Entity, EntityScreen, Field, FieldRef, FieldType, IncomeScreen, Pack, RegisterId, RegisterKind, Value, VariableId,
     text_in,
 };
-use bangfu_policy::ir::Type;
 use serde::Serialize;
 
 use super::charts::{self, Part, Waterfall};
@@ -293,16 +293,13 @@ impl Material<'_> {
             title: self.words(title).to_owned(),
             amount: amount(id).map(|n| n.saturating_mul(sign)),
         };
-        let parts: Vec<Part> =
-            plus.iter().map(|p| part(p, 1)).chain(minus.iter().map(|p| part(p, -1))).collect();
+        let parts: Vec<Part> = plus.iter().map(|p| part(p, 1)).chain(minus.iter().map(|p| part(p, -1))).collect();
         let total = Part { title: self.title(*total), amount: amount(total) };
         let scale = |id: ExprId| match self.pack.graph[id].ty {
             Type::Number { scale, .. } => scale,
             _ => 0,
         };
-        let words = |id: &ExprId| {
-            amount(id).map_or_else(|| "—".to_owned(), |n| figures::fixed(n, scale(*id)))
-        };
+        let words = |id: &ExprId| amount(id).map_or_else(|| "—".to_owned(), |n| figures::fixed(n, scale(*id)));
         // The line is per head; the drawing compares the whole household, so it is scaled by the same ratio.
         let whole_line = match (amount(line), amount(per_head), total.amount) {
             (Some(line), Some(head), Some(total)) if head != 0 => {
@@ -339,21 +336,15 @@ impl Material<'_> {
 
     fn title(&self, id: ExprId) -> String {
         match &self.pack.graph[id].op {
-            Op::Variable { variable, .. } => self
-                .pack
-                .variables
-                .get(variable.index())
-                .map(|v| self.words(&v.title).to_owned())
-                .unwrap_or_default(),
+            Op::Variable { variable, .. } => {
+                self.pack.variables.get(variable.index()).map(|v| self.words(&v.title).to_owned()).unwrap_or_default()
+            }
             Op::Field { field, .. } => {
                 self.pack.field(*field).map(|f| self.words(&f.title).to_owned()).unwrap_or_default()
             }
-            Op::Parameter { parameter, .. } => self
-                .pack
-                .parameters
-                .get(parameter.index())
-                .map(|p| self.words(&p.title).to_owned())
-                .unwrap_or_default(),
+            Op::Parameter { parameter, .. } => {
+                self.pack.parameters.get(parameter.index()).map(|p| self.words(&p.title).to_owned()).unwrap_or_default()
+            }
             _ => String::new(),
         }
     }
@@ -448,7 +439,10 @@ impl Material<'_> {
                 Label {
                     from: order.map(|day| figures::day(day, self.language)).unwrap_or_default(),
                     text: name.and_then(words).map(|pair| pair.cell.text).unwrap_or_default(),
-                    notes: (0..register.fields.len()).filter(|n| !skipped.contains(&Some(*n))).filter_map(words).collect(),
+                    notes: (0..register.fields.len())
+                        .filter(|n| !skipped.contains(&Some(*n)))
+                        .filter_map(words)
+                        .collect(),
                     closed: day(fact, dates.get(1)).is_some_and(|end| end <= i64::from(self.as_of)),
                     order: order.unwrap_or(i64::MIN),
                 }

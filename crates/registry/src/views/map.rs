@@ -3,6 +3,8 @@
 //! Knows GeoJSON polygons and nothing of what the colours mean. All numbers that leave are in the units of the view
 //! box, so that a page needs no script to draw them.
 
+use std::fmt::Write;
+
 use serde::{Deserialize, Serialize};
 
 /// A boundary: rings of longitude and latitude.
@@ -118,8 +120,9 @@ fn shape(code: &str, rings: &[Vec<[f64; 2]>]) -> Shape {
     let mut path = String::new();
     for ring in rings {
         for (i, [x, y]) in ring.iter().enumerate() {
-            path.push_str(if i == 0 { "M" } else { "L" });
-            path.push_str(&format!("{x:.1} {y:.1}"));
+            let pen = if i == 0 { 'M' } else { 'L' };
+            // Writing to a text does not fail.
+            let _ = write!(path, "{pen}{x:.1} {y:.1}");
         }
         path.push('Z');
     }
@@ -136,7 +139,7 @@ fn label_point(ring: &[[f64; 2]]) -> [f64; 2] {
     let Some(extent) = Extent::of(ring.iter().copied()) else { return [0.0, 0.0] };
     let [_, centre] = centroid(ring);
     let height = extent.top - extent.bottom;
-    let mut best = ([(extent.left + extent.right) / 2.0, centre], f64::MIN);
+    let mut best = ([f64::midpoint(extent.left, extent.right), centre], f64::MIN);
     for step in -6..=6_i32 {
         let y = centre + height * f64::from(step) * 0.05;
         let mut cuts: Vec<f64> = edges(ring)
@@ -148,7 +151,7 @@ fn label_point(ring: &[[f64; 2]]) -> [f64; 2] {
             let &[left, right] = pair else { continue };
             let score = (right - left) - (y - centre).abs() * 1.5;
             if score > best.1 {
-                best = ([(left + right) / 2.0, y], score);
+                best = ([f64::midpoint(left, right), y], score);
             }
         }
     }
@@ -183,8 +186,7 @@ fn tenth(x: f64) -> f64 {
 pub fn limits(values: &[f64], steps: usize) -> Vec<f64> {
     let mut sorted: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
     sorted.sort_by(f64::total_cmp);
-    let mut limits: Vec<f64> =
-        (1..steps).filter_map(|i| sorted.get(sorted.len() * i / steps).copied()).collect();
+    let mut limits: Vec<f64> = (1..steps).filter_map(|i| sorted.get(sorted.len() * i / steps).copied()).collect();
     limits.dedup();
     limits.retain(|limit| sorted.first().is_some_and(|first| limit > first));
     limits

@@ -118,12 +118,7 @@ pub fn choices(pack: &Pack, indicators: &[IndicatorId], language: Language) -> V
 
 /// Headline figures of a division.
 pub fn headlines(pack: &Pack, results: &Results, division: &str, language: Language) -> Vec<Headline> {
-    pack.screens
-        .overview
-        .headlines
-        .iter()
-        .filter_map(|id| headline(pack, results, division, *id, language))
-        .collect()
+    pack.screens.overview.headlines.iter().filter_map(|id| headline(pack, results, division, *id, language)).collect()
 }
 
 /// One figure of a division.
@@ -163,9 +158,7 @@ pub fn headline(
     Some(Headline {
         id: indicator.id.clone(),
         title: text_in(&indicator.title, language.id()).to_owned(),
-        value: figure
-            .value
-            .map_or_else(|| "—".to_owned(), |value| figures::indicator(value, indicator.unit, language)),
+        value: figure.value.map_or_else(|| "—".to_owned(), |value| figures::indicator(value, indicator.unit, language)),
         unknown: if figure.unknown > 0 { figures::grouped(figure.unknown) } else { String::new() },
         target,
     })

@@ -132,8 +132,7 @@ impl Places {
         path.iter()
             .enumerate()
             .filter_map(|(i, parent)| {
-                let options: Vec<Place> =
-                    self.children(parent).map(|child| self.place(child, language)).collect();
+                let options: Vec<Place> = self.children(parent).map(|child| self.place(child, language)).collect();
                 let level = pack.levels.get(options.first()?.level)?;
                 Some(Select {
                     level: level.id.clone(),

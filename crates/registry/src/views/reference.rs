@@ -186,7 +186,9 @@ pub fn indicator(pack: &Pack, index: usize, language: Language) -> Option<Indica
         targets: indicator
             .targets
             .iter()
-            .map(|(day, value, scale)| (figures::iso_day((*day).into()), target(*value, *scale, indicator.unit, language)))
+            .map(|(day, value, scale)| {
+                (figures::iso_day((*day).into()), target(*value, *scale, indicator.unit, language))
+            })
             .collect(),
         clauses: indicator.clauses.clone(),
         reads,

@@ -94,9 +94,8 @@ impl Answer {
     pub fn of(value: Scalar) -> Self {
         match value {
             Scalar::Missing => Self::Unknown,
-            Scalar::Boolean(true) => Self::Yes,
             Scalar::Boolean(false) | Scalar::Integer(0) => Self::No,
-            Scalar::Integer(_) => Self::Yes,
+            Scalar::Boolean(true) | Scalar::Integer(_) => Self::Yes,
         }
     }
 }

@@ -146,11 +146,14 @@ fn item(pack: &Pack, kind: &'static str, n: u16, field: u16, language: Language)
     let index = usize::from(n);
     let (id, title) = match kind {
         "variable" => pack.variables.get(index).map(|v| (v.id.clone(), text_in(&v.title, language.id()).to_owned()))?,
-        "parameter" => pack.parameters.get(index).map(|p| (p.id.clone(), text_in(&p.title, language.id()).to_owned()))?,
+        "parameter" => {
+            pack.parameters.get(index).map(|p| (p.id.clone(), text_in(&p.title, language.id()).to_owned()))?
+        }
         _ => {
             let register = pack.registers.get(index)?;
             let field = register.fields.get(usize::from(field))?;
-            let title = format!("{} · {}", text_in(&register.title, language.id()), text_in(&field.title, language.id()));
+            let title =
+                format!("{} · {}", text_in(&register.title, language.id()), text_in(&field.title, language.id()));
             (register.id.clone(), title)
         }
     };

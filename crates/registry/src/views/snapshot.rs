@@ -61,7 +61,8 @@ impl Snapshot {
         let mut open = vec![(entity, row..row + 1)];
         let mut below = 0;
         while let Some((above, rows)) = open.pop() {
-            for (child, table) in self.frame.tables.iter().filter(|(child, _)| self.parents.get(child) == Some(&above)) {
+            for (child, table) in self.frame.tables.iter().filter(|(child, _)| self.parents.get(child) == Some(&above))
+            {
                 let first = table.children(rows.start).start;
                 let last = table.children(rows.end.saturating_sub(1)).end;
                 if first < last {

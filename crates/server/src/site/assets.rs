@@ -34,8 +34,11 @@ struct Asset {
     bytes: Vec<u8>,
 }
 
-const NAMES: [(&str, &str); 3] =
-    [("site.css", "text/css; charset=utf-8"), ("site.js", "text/javascript; charset=utf-8"), ("htmx.js", "text/javascript; charset=utf-8")];
+const NAMES: [(&str, &str); 3] = [
+    ("site.css", "text/css; charset=utf-8"),
+    ("site.js", "text/javascript; charset=utf-8"),
+    ("htmx.js", "text/javascript; charset=utf-8"),
+];
 
 impl Assets {
     /// Collects what is embedded.
@@ -48,8 +51,7 @@ impl Assets {
                 _ => Htmx::get("htmx.min.js"),
             };
             if let Some(file) = file {
-                let hash: String =
-                    file.metadata.sha256_hash().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+                let hash: String = hex(file.metadata.sha256_hash().get(..6).unwrap_or_default());
                 by_name.insert(name, Asset { hash, kind, bytes: file.data.into_owned() });
             }
         }
@@ -60,6 +62,10 @@ impl Assets {
     pub fn address(&self, name: &str) -> Option<String> {
         self.by_name.get(name).map(|asset| format!("/assets/{}/{name}", asset.hash))
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|half| char::from_digit(half.into(), 16)).collect()
 }
 
 /// Serves an asset. The address changes with the content, so a browser may keep it for a year.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::site::own::own;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use crate::site::own::own;
 use tower_http::compression::CompressionLayer;
 
 use super::Shared;

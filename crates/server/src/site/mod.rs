@@ -6,8 +6,8 @@
 pub mod assets;
 pub mod edge;
 pub mod error;
-pub mod pages;
 pub mod own;
+pub mod pages;
 pub mod routes;
 pub mod templates;
 pub mod texts;
@@ -20,9 +20,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::response::{Html, IntoResponse, Response};
 use bangfu_policy::model::Pack;
+use bangfu_registry::store::{Scope, Store};
 use bangfu_registry::views::facts::Facts;
 use bangfu_registry::views::figures::{self, Language};
-use bangfu_registry::store::{Scope, Store};
 use bangfu_registry::views::map::{self, Boundary};
 use bangfu_registry::views::places::Places;
 use bangfu_registry::views::results::Results;
@@ -162,7 +162,9 @@ pub enum SiteError {
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     /// Boundaries.
-    #[error("{path}: {message}; put GeoJSON polygons with the properties `code` and `parent` there, or remove the file")]
+    #[error(
+        "{path}: {message}; put GeoJSON polygons with the properties `code` and `parent` there, or remove the file"
+    )]
     Boundaries {
         /// The file.
         path: String,
@@ -231,8 +233,7 @@ pub fn router(site: Site) -> Result<Router, SiteError> {
 /// Serves until the process is told to stop.
 pub async fn serve(listen: SocketAddr, site: Site) -> Result<(), SiteError> {
     let router = router(site)?;
-    let listener =
-        TcpListener::bind(listen).await.map_err(|source| SiteError::Listen { address: listen, source })?;
+    let listener = TcpListener::bind(listen).await.map_err(|source| SiteError::Listen { address: listen, source })?;
     axum::serve(listener, router)
         .with_graceful_shutdown(async {
             // Without a signal handler the site runs until it is killed, which it survives.

@@ -1,6 +1,7 @@
 //! Templates of the site: all parsed at start, undefined names are errors.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::Arc;
 
 use bangfu_registry::views::figures::Language;
@@ -100,7 +101,10 @@ pub fn encode(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
+            _ => {
+                // Writing to a text does not fail.
+                let _ = write!(out, "%{byte:02X}");
+            }
         }
     }
     out

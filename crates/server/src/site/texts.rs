@@ -51,8 +51,7 @@ impl Texts {
 
 fn bundle(locale: &'static str, source: &str) -> Result<FluentBundle<FluentResource>, LocaleError> {
     let error = |message: String| LocaleError { locale, message };
-    let resource =
-        FluentResource::try_new(source.to_owned()).map_err(|(_, errors)| error(format!("{errors:?}")))?;
+    let resource = FluentResource::try_new(source.to_owned()).map_err(|(_, errors)| error(format!("{errors:?}")))?;
     let id: LanguageIdentifier = locale.parse().map_err(|e| error(format!("{e}")))?;
     let mut bundle = FluentBundle::new_concurrent(vec![id]);
     // Isolation marks around arguments would be copied along with names and figures.

@@ -46,8 +46,14 @@ fn free_port() -> u16 {
 async fn session(driver: &Driver, profile: &std::path::Path, phone: bool) -> WebDriver {
     let mut options = DesiredCapabilities::chrome();
     for flag in [
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
     ] {
         options.add_arg(flag).unwrap();
     }
@@ -91,7 +97,10 @@ async fn axe_finds_nothing_and_narrow_screens_fit() {
                 let sign = if page.contains('?') { '&' } else { '?' };
                 browser.goto(format!("{base}{page}{sign}lang={language}")).await.unwrap();
                 let wide = browser
-                    .execute("return document.documentElement.scrollWidth - document.documentElement.clientWidth", vec![])
+                    .execute(
+                        "return document.documentElement.scrollWidth - document.documentElement.clientWidth",
+                        vec![],
+                    )
                     .await
                     .unwrap();
                 if wide.json().as_i64().unwrap_or(0) > 1 {
@@ -137,7 +146,9 @@ async fn a_slider_shows_who_enters_without_loading_the_page() {
         )
         .await
         .unwrap();
-    let result = browser.query(By::Css("#what-if-result")).with_text(thirtyfour::stringmatch::StringMatch::new("Changed:").partial());
+    let result = browser
+        .query(By::Css("#what-if-result"))
+        .with_text(thirtyfour::stringmatch::StringMatch::new("Changed:").partial());
     result.first().await.expect("the result arrives");
     let number = browser.find(By::Css(".slider input[type=number]")).await.unwrap();
     assert_eq!(number.prop("value").await.unwrap().as_deref(), Some("3500"), "the number follows the slider");
@@ -175,7 +186,8 @@ async fn html_is_valid() {
     let package = root().join("web/node_modules/html-validate");
     let script = root().join("crates/server/tests/site/validate.mjs");
     let output = Command::new("node").args([&script, &package]).arg(folder.path()).output();
-    let output = output.unwrap_or_else(|e| panic!("node cannot be started ({e}): install Node and run `npm ci` in web/"));
+    let output =
+        output.unwrap_or_else(|e| panic!("node cannot be started ({e}): install Node and run `npm ci` in web/"));
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(
         text.ends_with("\"done\"\n"),

@@ -136,7 +136,10 @@ async fn assets_are_kept_by_browsers() {
 
 /// Figure in a cell of the row that links to a rule.
 fn cell(page: &str, rule: &str, number: usize) -> i64 {
-    let row = page.split("<tr").find(|row| row.contains("<td") && [34, 63].iter().any(|end: &u8| row.contains(&format!("/policy/rule/{rule}{}", char::from(*end)))));
+    let row = page.split("<tr").find(|row| {
+        row.contains("<td")
+            && [34, 63].iter().any(|end: &u8| row.contains(&format!("/policy/rule/{rule}{}", char::from(*end))))
+    });
     let row = row.unwrap_or_else(|| panic!("no row for {rule}"));
     let cell = row.split("<td").nth(number).unwrap();
     let text: String = cell.split('>').skip(1).flat_map(|part| part.split('<').next()).collect();

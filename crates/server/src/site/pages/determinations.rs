@@ -81,7 +81,10 @@ pub fn shown(pack: &Pack) -> Vec<VariableId> {
         }
     }
     if ids.is_empty() {
-        ids = (0..pack.variables.len()).map(|n| VariableId(n as u16)).filter(|id| Results::is_boolean(pack, *id)).collect();
+        ids = (0..pack.variables.len())
+            .map(|n| VariableId(n as u16))
+            .filter(|id| Results::is_boolean(pack, *id))
+            .collect();
     }
     ids
 }
@@ -115,7 +118,7 @@ pub async fn list(State(site): State<Shared>, visit: Visit) -> Result<Response, 
     };
     let mut missing = Vec::new();
     if answer == Answer::Unknown {
-        missing = super::reasons::missing_facts(&site, &visit, variable.of, id, &on_page).await?;
+        missing = super::reasons::missing_facts(&site, &visit, variable.of, id, &on_page)?;
     }
     let variables: Vec<_> = shown(pack)
         .into_iter()

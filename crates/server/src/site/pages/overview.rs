@@ -31,15 +31,8 @@ pub async fn overview(State(site): State<Shared>, visit: Visit) -> Result<Respon
     });
     let headlines = results.map(|r| overview::headlines(pack, r, &visit.division, language)).unwrap_or_default();
     let empty = bangfu_registry::views::results::Results::default();
-    let lines = overview::ranking(
-        pack,
-        &site.places,
-        results.unwrap_or(&empty),
-        &visit.division,
-        sort,
-        descending,
-        language,
-    );
+    let lines =
+        overview::ranking(pack, &site.places, results.unwrap_or(&empty), &visit.division, sort, descending, language);
     let below = site.places.level(&visit.division).and_then(|level| pack.levels.get(level + 1));
     let below_title = below.map(|level| text_in(&level.title, language.id())).unwrap_or_default();
     let main = registry::main_register(pack);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::site::own::own;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bangfu_policy::model::{IndicatorId, text_in};
@@ -9,7 +10,6 @@ use bangfu_registry::views::policy::Item;
 use bangfu_registry::views::results::{Count, Results};
 use bangfu_registry::views::rule::RuleView;
 use bangfu_registry::views::{figures, policy, reference, rule};
-use crate::site::own::own;
 
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -62,7 +62,8 @@ pub async fn clause(State(site): State<Shared>, visit: Visit, Path(id): Path<Str
     let Some(article) = policy::article_of(&site.pack, &id) else {
         return Err(PageError::not_found("clause", id));
     };
-    let question = if visit.division == site.places.root() { String::new() } else { format!("?division={}", visit.division) };
+    let question =
+        if visit.division == site.places.root() { String::new() } else { format!("?division={}", visit.division) };
     Ok(Redirect::to(&format!("/policy/article/{article}{question}#{id}")).into_response())
 }
 
@@ -72,7 +73,12 @@ pub async fn parameters(State(site): State<Shared>, visit: Visit) -> Page {
     let parameters: Vec<_> = (0..site.pack.parameters.len())
         .filter_map(|index| policy::parameter(&site.pack, index, day, visit.language))
         .collect();
-    site.render(&visit, "policy", "policy/parameters.html", own! { parameters, day => figures::day(day.into(), visit.language) })
+    site.render(
+        &visit,
+        "policy",
+        "policy/parameters.html",
+        own! { parameters, day => figures::day(day.into(), visit.language) },
+    )
 }
 
 /// A parameter with its dated values.
@@ -175,12 +181,8 @@ pub async fn register(State(site): State<Shared>, visit: Visit, Path(id): Path<S
 
 /// A code list.
 pub async fn codes(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
-    let list = site
-        .pack
-        .codes
-        .iter()
-        .find(|list| list.id == id)
-        .ok_or_else(|| PageError::not_found("codes", id.as_str()))?;
+    let list =
+        site.pack.codes.iter().find(|list| list.id == id).ok_or_else(|| PageError::not_found("codes", id.as_str()))?;
     let title = text_in(&list.title, visit.language.id());
     let values = reference::codes(list, visit.language);
     let own = own! { id, title, source => list.source, clauses => list.clauses, values };

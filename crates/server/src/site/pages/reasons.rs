@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use bangfu_policy::ir::Type;
 use bangfu_policy::model::{Entity, VariableId, text_in};
-use bangfu_registry::views::{figures, rule};
 use bangfu_registry::views::file::Material;
 use bangfu_registry::views::results::Answer;
+use bangfu_registry::views::{figures, rule};
 use bangfu_rules::explain::Explanation;
 use serde::Serialize;
 
@@ -46,16 +46,14 @@ pub struct Part {
 const MOST_ROWS: usize = 2_000;
 
 /// The determinations that the file of an entity shows.
-pub async fn determinations(
-    site: &Shared,
-    visit: &Visit,
-    material: &Material<'_>,
-) -> Result<Vec<Determination>, PageError> {
+pub fn determinations(site: &Shared, visit: &Visit, material: &Material<'_>) -> Result<Vec<Determination>, PageError> {
     let Some(screen) = material.screen().filter(|_| site.results.is_some()) else { return Ok(Vec::new()) };
     let mut determinations = Vec::new();
     for id in &screen.determinations {
         let Some(mut determination) = of_results(site, visit, material, *id) else { continue };
-        if let Some(snapshot) = site.snapshot.as_ref().filter(|s| s.rows_below(material.entity, material.key) <= MOST_ROWS) {
+        if let Some(snapshot) =
+            site.snapshot.as_ref().filter(|s| s.rows_below(material.entity, material.key) <= MOST_ROWS)
+        {
             determination.why = snapshot
                 .explain(&site.pack, material.entity, material.key, *id, visit.language)
                 .map_err(|error| PageError::Failed(error.to_string()))?;
@@ -90,7 +88,7 @@ fn of_results(site: &Shared, visit: &Visit, material: &Material<'_>, id: Variabl
 }
 
 /// Facts that keep an answer of the records from being told, with the number of records that lack each.
-pub async fn missing_facts(
+pub fn missing_facts(
     site: &Shared,
     visit: &Visit,
     of: Entity,

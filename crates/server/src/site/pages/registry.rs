@@ -6,8 +6,8 @@ use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bangfu_policy::model::{Entity, Pack, RegisterId, RegisterKind, text_in};
-use bangfu_registry::views::file::{self, Fact, Material};
 use bangfu_registry::views::facts::Table;
+use bangfu_registry::views::file::{self, Fact, Material};
 use bangfu_registry::views::{figures, listing, overview, reference};
 
 use super::reasons;
@@ -93,7 +93,7 @@ pub async fn list(State(site): State<Shared>, visit: Visit, Path(id): Path<Strin
         title => register.map(|r| text_in(&r.title, visit.language.id())),
         columns,
         rows,
-        more_open => filters.iter().any(|f| !f.first && !(f.value.is_empty() && f.to.is_empty())),
+        more_open => filters.iter().any(|f| !(f.first || f.value.is_empty() && f.to.is_empty())),
         filters,
         searchable => register.is_some_and(|r| r.key.is_some() || r.label.is_some()),
         limit => query.limit,
@@ -169,11 +169,8 @@ pub async fn record(State(site): State<Shared>, visit: Visit, Path((id, address)
         return export(State(site), visit, Path((id, address))).await;
     }
     let register_id = find(&site.pack, &id)?;
-    let fact = site
-        .facts
-        .get(register_id, &address)
-        .await?
-        .ok_or_else(|| PageError::not_found("record", address.as_str()))?;
+    let fact =
+        site.facts.get(register_id, &address).await?.ok_or_else(|| PageError::not_found("record", address.as_str()))?;
     let visit = visit.with_division(&fact.division.clone());
     let entity = Entity::Register(register_id);
     let children = fetch_children(&site, entity, Some(&fact)).await?;
@@ -197,7 +194,7 @@ pub async fn record(State(site): State<Shared>, visit: Visit, Path((id, address)
         results: site.results.as_deref(),
         as_of: site.as_of(),
     };
-    let determinations = reasons::determinations(&site, &visit, &material).await?;
+    let determinations = reasons::determinations(&site, &visit, &material)?;
     let changes = site.facts.history(&fact, visit.language).await?;
     let own = own! {
         heading,
@@ -288,7 +285,7 @@ pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path
             screen.indicators.iter().filter_map(|id| overview::headline(pack, results, &code, *id, visit.language))
         })
         .collect();
-    let determinations = reasons::determinations(&site, &visit, &material).await?;
+    let determinations = reasons::determinations(&site, &visit, &material)?;
     let title = pack.levels.get(level.index()).map(|l| text_in(&l.title, visit.language.id())).unwrap_or_default();
     let own = own! {
         heading => format!("{} · {title}", site.places.name(&code, visit.language)),
