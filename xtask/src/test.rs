@@ -37,7 +37,11 @@ pub(crate) fn run_steps(only: Option<&str>) -> Result<()> {
         println!("\n── {name}");
         let begun = Instant::now();
         let result = step(&mut counts);
-        println!("── {name}: {} in {:.1} s", if result.is_ok() { "ok" } else { "FAILED" }, begun.elapsed().as_secs_f64());
+        println!(
+            "── {name}: {} in {:.1} s",
+            if result.is_ok() { "ok" } else { "FAILED" },
+            begun.elapsed().as_secs_f64()
+        );
         if let Err(error) = result {
             failure = Some(anyhow::anyhow!("step `{name}` failed: {error:#}"));
             break;

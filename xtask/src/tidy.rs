@@ -117,7 +117,8 @@ fn undocumented(file: &Source) -> Option<String> {
 fn too_long(file: &Source) -> Option<String> {
     let lines = file.text.lines().count();
     let reason = file.text.lines().take(12).any(|line| line.starts_with("//! Length:"));
-    (lines > MOST_LINES && !reason).then(|| format!("{} has {lines} lines: split it, or say why (//! Length: …)", file.name()))
+    (lines > MOST_LINES && !reason)
+        .then(|| format!("{} has {lines} lines: split it, or say why (//! Length: …)", file.name()))
 }
 
 /// Calls that end the process, outside tests.

@@ -46,10 +46,7 @@ pub fn coverage(pack: &Pack) -> Coverage {
     let mut items: BTreeMap<&str, Vec<Implementation>> = BTreeMap::new();
     let mut note = |section: &'static str, id: &str, clauses: &[String]| {
         // A clause that an item names twice is still one item.
-        let named: BTreeSet<&str> = clauses
-            .iter()
-            .filter_map(|clause| known.get(clause.as_str()).copied())
-            .collect();
+        let named: BTreeSet<&str> = clauses.iter().filter_map(|clause| known.get(clause.as_str()).copied()).collect();
         for clause in named {
             items.entry(clause).or_default().push(Implementation { section, id: id.to_owned() });
         }

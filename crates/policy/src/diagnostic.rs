@@ -62,7 +62,8 @@ pub fn render(findings: &[Diagnostic], files: &[SourceFile], color: bool) -> Str
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();
     for finding in findings {
-        let mut group = Level::ERROR.primary_title(finding.message.as_str()).elements(snippet(&finding.place, files, None));
+        let mut group =
+            Level::ERROR.primary_title(finding.message.as_str()).elements(snippet(&finding.place, files, None));
         if let Some((place, words)) = &finding.related {
             group = group.elements(snippet(place, files, Some(words)));
         }
@@ -82,7 +83,8 @@ fn snippet<'a>(place: &'a Place, files: &'a [SourceFile], label: Option<&'a str>
     };
     let at = |column: usize| line.char_indices().nth(column).map_or(line.len(), |(index, _)| index);
     let start = at(place.column.saturating_sub(1));
-    let word = line.get(start..).map_or(0, |rest| rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len()));
+    let word =
+        line.get(start..).map_or(0, |rest| rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len()));
     let end = if word == 0 { at(place.column) } else { start + word };
     let mark = match label {
         None => AnnotationKind::Primary.span(start..end),

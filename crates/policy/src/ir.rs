@@ -355,9 +355,7 @@ impl Op {
             Self::CompareQuotient { numerator, denominator, right, .. } => vec![*numerator, *denominator, *right],
             Self::MakeDate(y, m, d) => vec![*y, *m, *d],
             Self::Least(v) | Self::Greatest(v) | Self::Coalesce(v) | Self::And(v) | Self::Or(v) => v.clone(),
-            Self::Case { arms, otherwise } => {
-                arms.iter().flat_map(|(c, v)| [*c, *v]).chain([*otherwise]).collect()
-            }
+            Self::Case { arms, otherwise } => arms.iter().flat_map(|(c, v)| [*c, *v]).chain([*otherwise]).collect(),
         }
     }
 }

@@ -394,9 +394,7 @@ impl Parameter {
             .filter(|row| row.from <= day && row.to.is_none_or(|to| day <= to))
             .filter(|row| row.division.as_deref().is_none_or(|prefix| division.starts_with(prefix)))
             .filter(|row| row.class.is_none() || row.class == class)
-            .max_by_key(|row| {
-                (row.division.as_ref().map_or(0, String::len), row.class.is_some(), row.from)
-            })
+            .max_by_key(|row| (row.division.as_ref().map_or(0, String::len), row.class.is_some(), row.from))
     }
 
     /// Whether any row is bound to a class.

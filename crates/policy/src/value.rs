@@ -208,7 +208,10 @@ fn digits_of(text: &str) -> Option<(String, String, bool)> {
 /// A day written as year-month-day, and nothing else.
 pub fn iso_date(text: &str) -> Option<i32> {
     let shaped = text.len() == 10
-        && text.bytes().enumerate().all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
     let part = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
     if !shaped {
         return None;
@@ -262,9 +265,14 @@ mod tests {
 
     #[test]
     fn numbers_keep_every_digit() {
-        for (text, scale, units) in
-            [("2855", 2, 285_500), ("1,234.5", 2, 123_450), ("-0.05", 2, -5), ("１２", 0, 12), ("3.00", 0, 3), (".5", 1, 5)]
-        {
+        for (text, scale, units) in [
+            ("2855", 2, 285_500),
+            ("1,234.5", 2, 123_450),
+            ("-0.05", 2, -5),
+            ("１２", 0, 12),
+            ("3.00", 0, 3),
+            (".5", 1, 5),
+        ] {
             assert_eq!(number(text, scale), Ok(units), "{text}");
         }
         assert_eq!(number("1.005", 2), Err(ValueError::Digits(2)));

@@ -21,7 +21,9 @@ fn read(folder: &Path) -> Vec<SourceFile> {
             let name = entry.strip_prefix(folder).unwrap().to_string_lossy().replace('\\', "/");
             if entry.is_dir() {
                 open.push(entry);
-            } else if !name.starts_with("data/") && (entry.extension().is_some_and(|kind| kind == "yaml" || kind == "csv")) {
+            } else if !name.starts_with("data/")
+                && (entry.extension().is_some_and(|kind| kind == "yaml" || kind == "csv"))
+            {
                 files.push(SourceFile { path: name, text: std::fs::read_to_string(&entry).unwrap() });
             }
         }

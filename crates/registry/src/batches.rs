@@ -32,7 +32,8 @@ enum Column {
 impl<'p> BatchBuilder<'p> {
     /// An empty batch of a register.
     pub fn new(pack: &'p Pack, register: RegisterId) -> Self {
-        let fields = pack.registers.get(register.index()).map(|register| register.fields.as_slice()).unwrap_or_default();
+        let fields =
+            pack.registers.get(register.index()).map(|register| register.fields.as_slice()).unwrap_or_default();
         let columns = fields
             .iter()
             .map(|field| match field.ty {
@@ -101,9 +102,7 @@ impl<'p> BatchBuilder<'p> {
             let array: ArrayRef = match column {
                 Column::Text(column) | Column::Code(column) => Arc::new(column.finish()),
                 Column::Integer(column) => Arc::new(column.finish()),
-                Column::Decimal(column, scale) => {
-                    Arc::new(column.finish().with_precision_and_scale(18, *scale as i8)?)
-                }
+                Column::Decimal(column, scale) => Arc::new(column.finish().with_precision_and_scale(18, *scale as i8)?),
                 Column::Date(column) => Arc::new(column.finish()),
                 Column::Boolean(column) => Arc::new(column.finish()),
             };

@@ -21,7 +21,9 @@ pub enum DemoError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Generated records that the store does not take: the description is wrong.
-    #[error("the store refuses {count} generated records of {register}: rule {rule}, for instance {example}; correct data/demo.yaml")]
+    #[error(
+        "the store refuses {count} generated records of {register}: rule {rule}, for instance {example}; correct data/demo.yaml"
+    )]
     Refused {
         /// Register.
         register: String,
@@ -143,9 +145,7 @@ pub async fn create(
 
 /// Loads the batches of one banner in one change, parents before children.
 async fn load(home: &Home, actor: &Actor, mut parcels: Vec<Parcel>, now: i64) -> Result<(), DemoError> {
-    let depth = |register: &RegisterId| {
-        home.pack.ancestors(bangfu_policy::model::Entity::Register(*register)).count()
-    };
+    let depth = |register: &RegisterId| home.pack.ancestors(bangfu_policy::model::Entity::Register(*register)).count();
     parcels.sort_by_key(|(register, _)| depth(register));
     let mut change = home.store.change(&Scope::everything(), actor, "synthetic population", now).await?;
     for (register, batch) in parcels {

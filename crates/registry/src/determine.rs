@@ -56,9 +56,9 @@ pub fn overrides(pack: &Pack, pairs: &[String]) -> Result<Vec<(ParameterId, Scal
     pairs
         .iter()
         .map(|pair| {
-            let (name, value) = pair
-                .split_once('=')
-                .ok_or_else(|| RunError::Parameter(format!("{pair}: write parameter=value, such as poverty_line=3000")))?;
+            let (name, value) = pair.split_once('=').ok_or_else(|| {
+                RunError::Parameter(format!("{pair}: write parameter=value, such as poverty_line=3000"))
+            })?;
             let id = pack.parameter(name.trim()).ok_or_else(|| {
                 let known = pack.parameters.iter().map(|parameter| parameter.id.as_str());
                 let near = bangfu_policy::diagnostic::nearest(name.trim(), known);
@@ -156,7 +156,9 @@ pub async fn determine(
         finished: None,
         policy_hash: home.pack.hash.clone(),
         snapshot_hash: String::new(),
-        overrides: serde_json::to_string(&set.iter().map(|(id, value)| named(&home.pack, *id, *value)).collect::<BTreeMap<_, _>>())?,
+        overrides: serde_json::to_string(
+            &set.iter().map(|(id, value)| named(&home.pack, *id, *value)).collect::<BTreeMap<_, _>>(),
+        )?,
         folder: folder.display().to_string(),
         summary: String::new(),
         journal_seq: refreshed.journal,
@@ -197,7 +199,8 @@ pub async fn determine(
 
 fn named(pack: &Pack, id: ParameterId, value: Scalar) -> (String, String) {
     let parameter = pack.parameters.get(id.index());
-    parameter.map_or_else(Default::default, |parameter| (parameter.id.clone(), format_scalar(value, parameter.ty, pack)))
+    parameter
+        .map_or_else(Default::default, |parameter| (parameter.id.clone(), format_scalar(value, parameter.ty, pack)))
 }
 
 /// Most keys that are kept beside a count.

@@ -57,7 +57,8 @@ impl CaseResult {
 
     /// The result as text: one line, and the differences below it.
     pub fn text(&self, language: &str) -> String {
-        let mut text = format!("{} {} ({}:{})\n", if self.holds() { "ok  " } else { "FAIL" }, self.name, self.file, self.line);
+        let mut text =
+            format!("{} {} ({}:{})\n", if self.holds() { "ok  " } else { "FAIL" }, self.name, self.file, self.line);
         for m in &self.mismatches {
             let words = match (m.about.as_str(), language.starts_with("zh")) {
                 ("missing", true) => "应指出缺失",
@@ -93,19 +94,20 @@ fn run_case(pack: &Pack, needs: &Needs, case: &TestCase) -> CaseResult {
     let mut interpreter = Interpreter::new(pack, &frame, &case.set);
     let Place { file, line, .. } = case.place.clone();
     let mut result = CaseResult { name: case.name.clone(), file, line, mismatches: Vec::new() };
-    let mut mismatch = |at: (Entity, usize, VariableId), about: &str, expected: String, actual: String, row: Option<usize>| {
-        let id = pack.variables.get(at.2.index()).map(|variable| variable.id.clone()).unwrap_or_default();
-        let explanation = row.and_then(|row| explain(pack, &frame, at.0, row, at.2, &case.set, language).ok());
-        result.mismatches.push(Mismatch {
-            entity: pack.entity_id(at.0).to_owned(),
-            position: at.1,
-            variable: id,
-            about: about.to_owned(),
-            expected,
-            actual,
-            explanation,
-        });
-    };
+    let mut mismatch =
+        |at: (Entity, usize, VariableId), about: &str, expected: String, actual: String, row: Option<usize>| {
+            let id = pack.variables.get(at.2.index()).map(|variable| variable.id.clone()).unwrap_or_default();
+            let explanation = row.and_then(|row| explain(pack, &frame, at.0, row, at.2, &case.set, language).ok());
+            result.mismatches.push(Mismatch {
+                entity: pack.entity_id(at.0).to_owned(),
+                position: at.1,
+                variable: id,
+                about: about.to_owned(),
+                expected,
+                actual,
+                explanation,
+            });
+        };
     for (entity, position, variable, expected) in &case.expect {
         let at = (*entity, *position, *variable);
         let ty = pack.variables.get(variable.index()).map_or(Type::INTEGER, |variable| variable.ty);
@@ -189,7 +191,8 @@ pub fn frame(pack: &Pack, needs: &Needs, case: &TestCase) -> (Frame, Rows) {
                 table.offsets = vec![0, 1];
             }
         } else {
-            let parents = pack.parent(entity).and_then(|parent| frame.tables.get(&parent)).map_or(0, |table| table.rows);
+            let parents =
+                pack.parent(entity).and_then(|parent| frame.tables.get(&parent)).map_or(0, |table| table.rows);
             table.keys = (1..=records.len()).map(|number| number.to_string()).collect();
             table.offsets = (0..=parents)
                 .map(|parent| ordered.iter().filter(|(owner, ..)| *owner < parent).count() as u32)

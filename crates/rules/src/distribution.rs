@@ -107,7 +107,8 @@ fn one(index: Index, units: &[Unit]) -> Measured {
     let persons = measured.persons as f64;
     measured.value = match index {
         Index::Fgt(alpha) => {
-            measured.numerator = sum_of(&known, |unit| if unit.poor() { unit.gap().powi(i32::from(alpha)) } else { 0.0 });
+            measured.numerator =
+                sum_of(&known, |unit| if unit.poor() { unit.gap().powi(i32::from(alpha)) } else { 0.0 });
             Some(measured.numerator as f64 / FIXED / persons)
         }
         Index::Watts => {
@@ -301,7 +302,10 @@ mod tests {
 
     #[test]
     fn the_cutoff_is_exact() {
-        let unit = |weight, list: &[bool]| Deprived { weight: Some(weight), deprivations: list.iter().map(|d| Some(*d)).collect() };
+        let unit = |weight, list: &[bool]| Deprived {
+            weight: Some(weight),
+            deprivations: list.iter().map(|d| Some(*d)).collect(),
+        };
         let mut units = vec![unit(2, &[true, false, false]), unit(1, &[false; 3]), unit(3, &[true, true, false])];
         let weights = [(1, 3), (1, 3), (1, 3)];
         let found = alkire_foster(&units, &weights, (1, 3), &[0..3])[0];

@@ -7,8 +7,11 @@ use std::ops::Range;
 
 use bangfu_policy::ir::{ExprId, Scalar, Type};
 use bangfu_policy::model::{
-    AlkireFoster, Combination, Distribution, Entity, Incomes, Indicator, IndicatorAggregate, IndicatorValue, LevelId, Pack,
+    AlkireFoster, Combination, Distribution, Entity, Incomes, Indicator, IndicatorAggregate, IndicatorValue, LevelId,
+    Pack,
 };
+
+use rayon::prelude::*;
 
 use crate::distribution::{Deprived, Index, Unit, alkire_foster, measure};
 use crate::engine::gather::Gathered;
@@ -67,9 +70,9 @@ pub(crate) fn distribution_roots(pack: &Pack) -> Vec<ExprId> {
 }
 
 /// Reads kept values.
-type Value<'v> = dyn Fn(ExprId, usize) -> Scalar + 'v;
+type Value<'v> = dyn Fn(ExprId, usize) -> Scalar + Sync + 'v;
 /// Finds what was gathered.
-type Sums<'v> = dyn Fn(&Wanted) -> Option<&'v [Gathered]> + 'v;
+type Sums<'v> = dyn Fn(&Wanted) -> Option<&'v [Gathered]> + Sync + 'v;
 
 /// All indicators.
 pub(crate) fn compute<'v>(
@@ -79,34 +82,45 @@ pub(crate) fn compute<'v>(
     sums: &Sums<'v>,
     value: &Value<'_>,
 ) -> Vec<IndicatorRow> {
-    let mut rows = Vec::new();
-    for indicator in &pack.indicators {
-        for (index, level) in pack.levels.iter().enumerate() {
-            let entity = Entity::Level(LevelId(index as u16));
-            let Some(table) = frame.tables.get(&entity) else { continue };
-            let figures = match &indicator.value {
+    let levels: Vec<Entity> = (0..pack.levels.len()).map(|index| Entity::Level(LevelId(index as u16))).collect();
+    let rows: Vec<Vec<IndicatorRow>> = pack
+        .indicators
+        .par_iter()
+        .map(|indicator| {
+            let figures: Vec<Vec<IndicatorRow>> = match &indicator.value {
                 IndicatorValue::Quotient { numerator, denominator } => {
-                    quotients(pack, frame, layout, entity, (indicator, numerator, denominator.as_ref()), sums, value)
+                    let parts = (indicator, numerator, denominator.as_ref());
+                    levels.iter().map(|level| quotients(pack, frame, layout, *level, parts, sums, value)).collect()
                 }
-                IndicatorValue::Distribution(distribution) => distributions(frame, layout, entity, distribution, value),
+                IndicatorValue::Distribution(distribution) => {
+                    distributions(frame, layout, &levels, distribution, value)
+                }
             };
-            for (code, figure) in table.keys.iter().zip(figures) {
-                rows.push(IndicatorRow {
+            let mut rows = Vec::new();
+            for ((entity, level), figures) in levels.iter().zip(&pack.levels).zip(figures) {
+                let Some(table) = frame.tables.get(entity) else { continue };
+                rows.extend(table.keys.iter().zip(figures).map(|(code, figure)| IndicatorRow {
                     division: code.clone(),
                     level: level.id.clone(),
                     indicator: indicator.id.clone(),
                     ..figure
-                });
+                }));
             }
-        }
-    }
-    rows
+            rows
+        })
+        .collect();
+    rows.into_iter().flatten().collect()
 }
 
 fn empty() -> IndicatorRow {
     IndicatorRow {
-        division: String::new(), level: String::new(), indicator: String::new(), numerator: None, denominator: None,
-        value: None, unknown: 0,
+        division: String::new(),
+        level: String::new(),
+        indicator: String::new(),
+        numerator: None,
+        denominator: None,
+        value: None,
+        unknown: 0,
     }
 }
 
@@ -233,20 +247,23 @@ fn of_division(wanted: &Wanted, row: usize, value: &Value<'_>) -> Gathered {
     let taken = wanted.filter.map_or(Scalar::Boolean(true), |filter| value(filter, row));
     let one = |value| Gathered { value, count: 1, unknown: 0, overflow: false };
     match (taken, wanted.value.map(|id| value(id, row))) {
-        (Scalar::Missing, _) | (Scalar::Boolean(true), Some(Scalar::Missing)) => Gathered { unknown: 1, ..Gathered::EMPTY },
+        (Scalar::Missing, _) | (Scalar::Boolean(true), Some(Scalar::Missing)) => {
+            Gathered { unknown: 1, ..Gathered::EMPTY }
+        }
         (Scalar::Boolean(true), None) => one(1),
         (Scalar::Boolean(true), Some(Scalar::Integer(value))) => one(value),
         _ => Gathered::EMPTY,
     }
 }
 
+/// One index for the divisions of every level; its inputs are collected once.
 fn distributions(
     frame: &Frame,
     layout: &Layout,
-    level: Entity,
+    levels: &[Entity],
     distribution: &Distribution,
     value: &Value<'_>,
-) -> Vec<IndicatorRow> {
+) -> Vec<Vec<IndicatorRow>> {
     let number = |id: Option<ExprId>, row: usize| match id.map(|id| value(id, row)) {
         Some(Scalar::Integer(number)) => Some(number),
         _ => None,
@@ -272,18 +289,25 @@ fn distributions(
                 })
                 .collect();
             let weights: Vec<(i64, i64)> = deprivations.iter().map(|(weight, _)| *weight).collect();
-            let found = alkire_foster(&units, &weights, *cutoff, &ranges(frame, layout, level, *of));
-            return found
-                .into_iter()
-                .map(|found| {
-                    let value = match measure {
-                        AlkireFoster::H => found.h,
-                        AlkireFoster::A => found.a,
-                        AlkireFoster::M0 => found.m0,
-                    };
-                    IndicatorRow { value, unknown: found.unknown as i64, denominator: Some(found.persons), ..empty() }
-                })
-                .collect();
+            let of_level = |level: &Entity| {
+                alkire_foster(&units, &weights, *cutoff, &ranges(frame, layout, *level, *of))
+                    .into_iter()
+                    .map(|found| {
+                        let value = match measure {
+                            AlkireFoster::H => found.h,
+                            AlkireFoster::A => found.a,
+                            AlkireFoster::M0 => found.m0,
+                        };
+                        IndicatorRow {
+                            value,
+                            unknown: found.unknown as i64,
+                            denominator: Some(found.persons),
+                            ..empty()
+                        }
+                    })
+                    .collect()
+            };
+            return levels.iter().map(of_level).collect();
         }
     };
     let Incomes { of, income, line, weight } = incomes;
@@ -295,13 +319,16 @@ fn distributions(
             weight: if weight.is_some() { number(*weight, row) } else { Some(1) },
         })
         .collect();
-    measure(index, &units, &ranges(frame, layout, level, *of))
-        .into_iter()
-        .map(|found| IndicatorRow {
-            value: found.value,
-            unknown: found.unknown as i64,
-            denominator: Some(found.persons),
-            ..empty()
-        })
-        .collect()
+    let of_level = |level: &Entity| {
+        measure(index, &units, &ranges(frame, layout, *level, *of))
+            .into_iter()
+            .map(|found| IndicatorRow {
+                value: found.value,
+                unknown: found.unknown as i64,
+                denominator: Some(found.persons),
+                ..empty()
+            })
+            .collect()
+    };
+    levels.iter().map(of_level).collect()
 }

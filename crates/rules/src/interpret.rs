@@ -16,7 +16,9 @@ use crate::frame::{Bitmap, Column, Frame, Lanes, Table};
 
 /// An evaluation that has no result: an overflow or a division by zero, for one record.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{entity} {key}, {formula}: {kind}; guard the formula, for instance with nullif(x, 0) or a case arm, or correct the record")]
+#[error(
+    "{entity} {key}, {formula}: {kind}; guard the formula, for instance with nullif(x, 0) or a case arm, or correct the record"
+)]
 pub struct EvaluationError {
     /// Id of the entity.
     pub entity: String,
@@ -317,9 +319,7 @@ impl<'a> Interpreter<'a> {
                 }
             }
             Op::In(a, list) => truth(ordinal(self.at(*a, row)?).map(|a| list.binary_search(&a).is_ok())),
-            Op::TextIn(a, list) => {
-                truth(self.text(*a, row).map(|text| list.iter().any(|literal| literal == text)))
-            }
+            Op::TextIn(a, list) => truth(self.text(*a, row).map(|text| list.iter().any(|literal| literal == text))),
             Op::IsMissing(a) => {
                 let missing = match pack.graph[*a].ty {
                     Type::Text => self.text(*a, row).is_none(),
@@ -346,9 +346,7 @@ impl<'a> Interpreter<'a> {
             Op::Months { from, to } => {
                 number(self.pair(*from, *to, row)?.map(|(a, b)| arithmetic::months_between(a, b)))
             }
-            Op::DatePart(part, a) => {
-                number(integer(self.at(*a, row)?).map(|day| arithmetic::date_part(*part, day)))
-            }
+            Op::DatePart(part, a) => number(integer(self.at(*a, row)?).map(|day| arithmetic::date_part(*part, day))),
             Op::AddMonths(a, b) => match self.pair(*a, *b, row)? {
                 Some((day, months)) => number(Some(arithmetic::add_months(day, months)?)),
                 None => Scalar::Missing,
@@ -383,7 +381,9 @@ impl<'a> Interpreter<'a> {
         }
         let Some(found) = self.parameter_row(parameter, entity, row, class, shift) else { return Scalar::Missing };
         match key {
-            Some(key) => usize::try_from(key).ok().and_then(|key| found.table.get(key).copied()).unwrap_or(Scalar::Missing),
+            Some(key) => {
+                usize::try_from(key).ok().and_then(|key| found.table.get(key).copied()).unwrap_or(Scalar::Missing)
+            }
             None => found.value,
         }
     }

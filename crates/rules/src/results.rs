@@ -171,13 +171,7 @@ pub fn write_summary(folder: &Path, summary: &Summary) -> Result<(), SnapshotErr
 }
 
 /// Adds rows, outcomes and sums of an entity to a summary.
-pub fn count(
-    pack: &Pack,
-    frame: &Frame,
-    entity: Entity,
-    columns: &[(VariableId, Column)],
-    summary: &mut Summary,
-) {
+pub fn count(pack: &Pack, frame: &Frame, entity: Entity, columns: &[(VariableId, Column)], summary: &mut Summary) {
     let rows = frame.tables.get(&entity).map_or(0, |table| table.rows);
     let id = pack.entity_id(entity);
     summary.entities.insert(id.to_owned(), EntityCount { rows: rows as u64 });
@@ -222,7 +216,8 @@ fn write_entity(
     let Some(table) = frame.tables.get(&entity) else { return Ok(()) };
     let id = pack.entity_id(entity);
     let (deepest, of_row) = division_rows(pack, frame, entity, table.rows);
-    let codes = deepest.and_then(|level| frame.tables.get(&level)).map(|table| table.keys.as_slice()).unwrap_or_default();
+    let codes =
+        deepest.and_then(|level| frame.tables.get(&level)).map(|table| table.keys.as_slice()).unwrap_or_default();
     let mut fields = Vec::new();
     let key = key_column(pack, entity);
     if let Some(key) = &key {
@@ -475,7 +470,11 @@ pub fn read_entity(folder: &Path, pack: &Pack, entity: Entity) -> Result<EntityR
         (_, Some(_)) => text(&keys),
         _ => vec![String::new(); divisions.len()],
     };
-    Ok(EntityResults { keys, divisions, columns: grown.into_iter().map(|(id, column)| (id, column.finish())).collect() })
+    Ok(EntityResults {
+        keys,
+        divisions,
+        columns: grown.into_iter().map(|(id, column)| (id, column.finish())).collect(),
+    })
 }
 
 fn stored_type(ty: Type) -> FieldType {
@@ -504,8 +503,10 @@ pub fn differences(before: &Path, after: &Path, pack: &Pack) -> Result<Vec<Diffe
         if new.keys.iter().chain(&old.keys).any(String::is_empty) {
             continue;
         }
-        let row_before: HashMap<&str, usize> = old.keys.iter().enumerate().map(|(row, key)| (key.as_str(), row)).collect();
-        let row_after: HashMap<&str, usize> = new.keys.iter().enumerate().map(|(row, key)| (key.as_str(), row)).collect();
+        let row_before: HashMap<&str, usize> =
+            old.keys.iter().enumerate().map(|(row, key)| (key.as_str(), row)).collect();
+        let row_after: HashMap<&str, usize> =
+            new.keys.iter().enumerate().map(|(row, key)| (key.as_str(), row)).collect();
         for (index, variable) in pack.variables.iter().enumerate() {
             let id = VariableId(index as u16);
             let known = |results: &EntityResults| results.columns.iter().any(|(column, _)| *column == id);

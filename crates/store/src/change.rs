@@ -200,7 +200,8 @@ impl Change {
         values: &[(u16, Option<Value>)],
     ) -> Result<(), StoreError> {
         let store = self.store.clone();
-        let definition = store.pack.registers.get(register.index()).ok_or_else(|| StoreError::Absent(format!("{}", id.0)))?;
+        let definition =
+            store.pack.registers.get(register.index()).ok_or_else(|| StoreError::Absent(format!("{}", id.0)))?;
         let table = schema::table(definition);
         let row = sqlx::query(AssertSqlSafe(format!("select * from {table} where _id = ?")))
             .bind(id.0)
@@ -243,7 +244,8 @@ impl Change {
                 row.try_get::<Option<String>, _>(id)?
             } else {
                 let number: Option<i64> = row.try_get(id)?;
-                let value = number.map(|n| if field.ty == FieldType::Boolean { Value::Boolean(n != 0) } else { Value::Integer(n) });
+                let value = number
+                    .map(|n| if field.ty == FieldType::Boolean { Value::Boolean(n != 0) } else { Value::Integer(n) });
                 value.map(|value| bangfu_policy::value::format(&value, field.ty, &store.pack))
             };
             before.insert(id.to_owned(), json!(old));

@@ -53,11 +53,12 @@ impl Reader {
     /// # Errors
     /// The database refuses.
     pub async fn divisions(&self) -> Result<Vec<Division>, StoreError> {
-        let rows = sqlx::query("select code, name, name_en, level from division where code >= ? and code < ? order by code")
-            .bind(&self.scope.division)
-            .bind(crate::scope::after(&self.scope.division))
-            .fetch_all(&self.store.readers)
-            .await?;
+        let rows =
+            sqlx::query("select code, name, name_en, level from division where code >= ? and code < ? order by code")
+                .bind(&self.scope.division)
+                .bind(crate::scope::after(&self.scope.division))
+                .fetch_all(&self.store.readers)
+                .await?;
         Ok(rows.iter().map(division).collect::<Result<_, _>>()?)
     }
 }

@@ -4,10 +4,14 @@
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database refused.
-    #[error("the database refused: {0}; check that the disk is not full and the file is not damaged (bangfu journal verify)")]
+    #[error(
+        "the database refused: {0}; check that the disk is not full and the file is not damaged (bangfu journal verify)"
+    )]
     Database(#[from] sqlx::Error),
     /// The C interface refused.
-    #[error("the database refused: {message}; check that the disk is not full and the file is not damaged (bangfu journal verify)")]
+    #[error(
+        "the database refused: {message}; check that the disk is not full and the file is not damaged (bangfu journal verify)"
+    )]
     Sqlite {
         /// Result code.
         code: i32,
@@ -34,7 +38,9 @@ pub enum StoreError {
         scope: String,
     },
     /// Someone else changed the record.
-    #[error("the record was changed by someone else meanwhile (version {found}, yours is {given}); load it again and repeat your change")]
+    #[error(
+        "the record was changed by someone else meanwhile (version {found}, yours is {given}); load it again and repeat your change"
+    )]
     Version {
         /// Version now.
         found: i64,

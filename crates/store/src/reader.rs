@@ -104,8 +104,15 @@ pub struct ListQuery {
 impl Default for ListQuery {
     fn default() -> Self {
         Self {
-            division: None, filters: Vec::new(), keys: None, parent: None, search: None, sort: Sort::Place,
-            descending: false, offset: 0, limit: 50,
+            division: None,
+            filters: Vec::new(),
+            keys: None,
+            parent: None,
+            search: None,
+            sort: Sort::Place,
+            descending: false,
+            offset: 0,
+            limit: 50,
         }
     }
 }
@@ -131,7 +138,10 @@ impl Conditions {
         self.text.push_str(text);
     }
 
-    fn bind<'q, T: sqlx::Encode<'q, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(&mut self, value: T) -> Result<(), StoreError> {
+    fn bind<'q, T: sqlx::Encode<'q, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(
+        &mut self,
+        value: T,
+    ) -> Result<(), StoreError> {
         self.arguments.add(value).map_err(|error| StoreError::Database(sqlx::Error::Encode(error)))
     }
 }
@@ -231,7 +241,9 @@ impl Reader {
     /// The database refuses.
     pub async fn list(&self, register: RegisterId, query: &ListQuery) -> Result<Page, StoreError> {
         let total = self.count(register, query).await?;
-        let Some(conditions) = self.conditions(register, query)? else { return Ok(Page { records: Vec::new(), total: 0 }) };
+        let Some(conditions) = self.conditions(register, query)? else {
+            return Ok(Page { records: Vec::new(), total: 0 });
+        };
         let definition = self.register(register)?;
         let way = if query.descending { "desc" } else { "asc" };
         let order = match query.sort {
@@ -283,7 +295,8 @@ impl Reader {
         conditions.bind(id.0)?;
         let definition = self.register(register)?;
         let sql = format!("select * from {}{}", schema::table(definition), conditions.text);
-        let row = sqlx::query_with(AssertSqlSafe(sql), conditions.arguments).fetch_optional(&self.store.readers).await?;
+        let row =
+            sqlx::query_with(AssertSqlSafe(sql), conditions.arguments).fetch_optional(&self.store.readers).await?;
         row.map(|row| self.record(register, definition, &row)).transpose()
     }
 
@@ -312,10 +325,10 @@ impl Reader {
     /// # Errors
     /// The database refuses.
     pub async fn batch(&self, register: RegisterId, division: &str) -> Result<arrow::array::RecordBatch, StoreError> {
-        let prefix = self.scope.narrowed(register, Some(division)).ok_or_else(|| StoreError::Scope {
-            division: division.to_owned(),
-            scope: self.scope.division.clone(),
-        })?;
+        let prefix = self
+            .scope
+            .narrowed(register, Some(division))
+            .ok_or_else(|| StoreError::Scope { division: division.to_owned(), scope: self.scope.division.clone() })?;
         let mut connection = self.store.readers.acquire().await?;
         let mut handle = connection.lock_handle().await?;
         tokio::task::block_in_place(|| bulk::read(&mut handle, &self.store.pack, register, &prefix))
@@ -363,7 +376,12 @@ fn key_column(register: &Register) -> String {
     key.map_or_else(|| "_id".to_owned(), |key| format!("\"{}\"", key.id))
 }
 
-fn searched(register: RegisterId, definition: &Register, words: &str, conditions: &mut Conditions) -> Result<(), StoreError> {
+fn searched(
+    register: RegisterId,
+    definition: &Register,
+    words: &str,
+    conditions: &mut Conditions,
+) -> Result<(), StoreError> {
     let words = words.trim();
     let key = key_column(definition);
     let looks_like_key = words.chars().any(|c| c.is_ascii_digit());

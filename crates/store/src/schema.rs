@@ -41,7 +41,12 @@ pub(crate) fn table(register: &Register) -> String {
 fn sql_type(field: &Field) -> &'static str {
     match field.ty {
         _ if field.secret => "blob",
-        FieldType::Integer | FieldType::Year | FieldType::Decimal(_) | FieldType::Money | FieldType::Date | FieldType::Boolean => "integer",
+        FieldType::Integer
+        | FieldType::Year
+        | FieldType::Decimal(_)
+        | FieldType::Money
+        | FieldType::Date
+        | FieldType::Boolean => "integer",
         _ => "text",
     }
 }
@@ -60,7 +65,8 @@ pub(crate) fn kind(pack: &Pack, field: &Field) -> String {
 pub fn create(register: &Register) -> Vec<String> {
     let table = table(register);
     let id = &register.id;
-    let columns: String = register.fields.iter().map(|field| format!(",\n  \"{}\" {}", field.id, sql_type(field))).collect();
+    let columns: String =
+        register.fields.iter().map(|field| format!(",\n  \"{}\" {}", field.id, sql_type(field))).collect();
     let mut statements = vec![format!(
         "create table if not exists {table} (\n  _id integer primary key, _version integer not null, _parent integer, \
          _division text not null, _period integer, _changed integer not null{columns})"

@@ -25,11 +25,7 @@ pub(super) fn read(
     let encoding = encoding_of(&sample);
     let separator = separator_of(&encoding.decode(&sample).0);
     let text = Decoded::new(BufReader::with_capacity(SAMPLE, open()?), encoding);
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(separator)
-        .from_reader(text);
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(separator).from_reader(text);
     let mut record = csv::StringRecord::new();
     let mut rows = 0;
     loop {

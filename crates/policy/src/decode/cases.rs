@@ -1,12 +1,12 @@
 //! Cases that a pack brings with it.
 
+use super::tree::{Data, Node};
 use crate::formula::declared_type;
 use crate::ir::Scalar;
 use crate::model::{
     Entity, FieldRef, GivenRecord, Pack, ParameterId, Place, RegisterId, RegisterKind, TestCase, Value, VariableId,
 };
 use crate::value::{parse, parse_scalar};
-use super::tree::{Data, Node};
 
 use super::cursor::{Cursor, Report};
 use super::structure::clause_exists;
@@ -15,7 +15,11 @@ pub(super) fn cases(pack: &mut Pack, nodes: &[&Node], report: &mut Report) {
     let mut cases = Vec::new();
     for node in nodes {
         let Data::List(items) = &node.data else {
-            report.say(&node.place, format!("`tests:` is {}, not a list", node.kind()), "write `- name: …` items below it");
+            report.say(
+                &node.place,
+                format!("`tests:` is {}, not a list", node.kind()),
+                "write `- name: …` items below it",
+            );
             continue;
         };
         cases.extend(items.iter().filter_map(|item| case(pack, item, report)));
@@ -46,7 +50,11 @@ fn case(pack: &Pack, node: &Node, report: &mut Report) -> Option<TestCase> {
         for (id, place, node) in given.entries() {
             match pack.entity(id) {
                 Some(entity) => records(pack, entity, None, node, &mut case.given, report),
-                None => report.say(place, format!("`{id}` is not an entity"), "give records of entity registers and division levels"),
+                None => report.say(
+                    place,
+                    format!("`{id}` is not an entity"),
+                    "give records of entity registers and division levels",
+                ),
             }
         }
     }
@@ -75,7 +83,11 @@ fn case(pack: &Pack, node: &Node, report: &mut Report) -> Option<TestCase> {
         let known = if matches!(entity, Entity::Level(_)) { given.max(1) } else { given };
         if at >= known {
             let id = pack.entity_id(entity);
-            report.say(place, format!("there is no record {} of {id}", at + 1), format!("give it under `given:`, which has {known}"));
+            report.say(
+                place,
+                format!("there is no record {} of {id}", at + 1),
+                format!("give it under `given:`, which has {known}"),
+            );
         }
     }
     for (key, list) in [("missing", &mut case.missing), ("because", &mut case.because)] {
@@ -126,7 +138,9 @@ fn records(
         _ => vec![node],
     };
     for item in items {
-        let Some(cursor) = Cursor::new(item, &format!("a record of {}", pack.entity_id(entity)), report) else { continue };
+        let Some(cursor) = Cursor::new(item, &format!("a record of {}", pack.entity_id(entity)), report) else {
+            continue;
+        };
         let at = given.len();
         given.push(GivenRecord { entity, parent, fields: Vec::new(), periodic: Vec::new() });
         for (key, place, node) in cursor.entries() {
@@ -150,7 +164,11 @@ fn member(
         return;
     }
     let Some(register) = pack.register(key).filter(|id| pack.registers[id.index()].parent == entity) else {
-        report.say(place, format!("{} has no `{key}`", pack.entity_id(entity)), "name a field, an attached register or a child register");
+        report.say(
+            place,
+            format!("{} has no `{key}`", pack.entity_id(entity)),
+            "name a field, an attached register or a child register",
+        );
         return;
     };
     match pack.registers[register.index()].kind {
@@ -163,8 +181,13 @@ fn member(
             let Some(periods) = Cursor::new(node, key, report) else { return };
             for (period, place, node) in periods.entries() {
                 let kind = pack.registers[register.index()].kind;
-                let Some(number) = period.parse::<i32>().ok().filter(|number| crate::period::exists(kind, *number)) else {
-                    report.say(place, format!("`{period}` is not a period of `{key}`"), "write the year, such as 2015, or year and quarter, such as 20153");
+                let Some(number) = period.parse::<i32>().ok().filter(|number| crate::period::exists(kind, *number))
+                else {
+                    report.say(
+                        place,
+                        format!("`{period}` is not a period of `{key}`"),
+                        "write the year, such as 2015, or year and quarter, such as 20153",
+                    );
                     continue;
                 };
                 let fields = attached(pack, register, node, report);
@@ -189,7 +212,13 @@ fn attached(pack: &Pack, register: RegisterId, node: &Node, report: &mut Report)
 
 /// The value of a field; `None` if there is no such field, `Some(None)` for a missing or wrong value.
 #[expect(clippy::option_option, reason = "no such field, no value, and a value are three different answers")]
-fn value(pack: &Pack, register: RegisterId, key: &str, node: &Node, report: &mut Report) -> Option<Option<(FieldRef, Value)>> {
+fn value(
+    pack: &Pack,
+    register: RegisterId,
+    key: &str,
+    node: &Node,
+    report: &mut Report,
+) -> Option<Option<(FieldRef, Value)>> {
     let fields = &pack.registers[register.index()].fields;
     let index = fields.iter().position(|field| field.id == key)?;
     let Some(text) = node.scalar_text() else { return Some(None) };
@@ -239,7 +268,11 @@ fn each_variable(pack: &Pack, cursor: &mut Cursor<'_>, key: &'static str, report
                 let variable = pack.variable(name).filter(|v| pack.variables[v.index()].of == entity);
                 match variable {
                     Some(variable) => found(pack, (entity, at), variable, node, report),
-                    None => report.say(place, format!("{id} has no variable `{name}`"), "expect variables and programmes of the entity"),
+                    None => report.say(
+                        place,
+                        format!("{id} has no variable `{name}`"),
+                        "expect variables and programmes of the entity",
+                    ),
                 }
             }
         }

@@ -19,7 +19,11 @@ pub(super) fn codes(pack: &mut Pack, entries: &Entries<'_>, files: &[&SourceFile
         if let Some((path, at)) = cursor.text("file", report) {
             match files.iter().find(|file| file.path == path) {
                 Some(file) => values = csv_codes(file, report),
-                None => report.say(at, format!("there is no file `{path}` in the pack"), "give the path from the pack's folder"),
+                None => report.say(
+                    at,
+                    format!("there is no file `{path}` in the pack"),
+                    "give the path from the pack's folder",
+                ),
             }
         }
         if let Some(node) = cursor.node("values")
@@ -61,13 +65,11 @@ fn yaml_code(code: &str, node: &Node, report: &mut Report) -> Code {
     Code { code: code.to_owned(), label, from, to }
 }
 
-fn foreign(
-    cursor: &mut Cursor<'_>,
-    values: &[Code],
-    report: &mut Report,
-) -> BTreeMap<String, BTreeMap<String, usize>> {
+fn foreign(cursor: &mut Cursor<'_>, values: &[Code], report: &mut Report) -> BTreeMap<String, BTreeMap<String, usize>> {
     let mut systems = BTreeMap::new();
-    let Some(list) = cursor.node("foreign").and_then(|node| Cursor::new(node, "`foreign`", report)) else { return systems };
+    let Some(list) = cursor.node("foreign").and_then(|node| Cursor::new(node, "`foreign`", report)) else {
+        return systems;
+    };
     for (system, _, node) in list.entries() {
         let Some(mapping) = Cursor::new(node, &format!("`{system}`"), report) else { continue };
         let mut codes = BTreeMap::new();
@@ -97,7 +99,11 @@ fn csv_codes(file: &SourceFile, report: &mut Report) -> Vec<Code> {
     };
     let languages = report.languages.clone();
     for language in languages.iter().filter(|language| column(language).is_none()) {
-        report.say(&at(0), format!("the file has no column `{language}`"), "add a column for every language of the pack");
+        report.say(
+            &at(0),
+            format!("the file has no column `{language}`"),
+            "add a column for every language of the pack",
+        );
     }
     let mut codes: Vec<Code> = Vec::new();
     for (line, text) in lines.filter(|(_, text)| !text.trim().is_empty()) {

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::tree::{Data, Node};
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::model::{Place, Text};
 use crate::value::iso_date;
-use super::tree::{Data, Node};
 
 /// Collects findings.
 #[derive(Default)]
@@ -71,7 +71,9 @@ impl<'n> Cursor<'n> {
     /// A scalar as text.
     pub(super) fn text(&mut self, key: &'static str, report: &mut Report) -> Option<(String, &'n Place)> {
         let node = self.node(key)?;
-        if let Some(text) = node.scalar_text() { Some((text, &node.place)) } else {
+        if let Some(text) = node.scalar_text() {
+            Some((text, &node.place))
+        } else {
             report.say(&node.place, format!("`{key}` is {}, not a text", node.kind()), "write one value");
             None
         }
@@ -89,7 +91,11 @@ impl<'n> Cursor<'n> {
             None => false,
             Some(Node { data: Data::Boolean(truth), .. }) => *truth,
             Some(node) => {
-                report.say(&node.place, format!("`{key}` is {}, not true or false", node.kind()), "write true or false");
+                report.say(
+                    &node.place,
+                    format!("`{key}` is {}, not true or false", node.kind()),
+                    "write true or false",
+                );
                 false
             }
         }
@@ -188,7 +194,11 @@ pub(super) fn languages(node: &Node, key: &str, all: bool, report: &mut Report) 
 pub(super) fn is_id(text: &str, capitals: bool) -> bool {
     let mut characters = text.chars();
     let first = characters.next().is_some_and(|c| c.is_ascii_lowercase() || (capitals && c.is_ascii_uppercase()));
-    first && characters.all(|c| {
-        c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || (capitals && (c.is_ascii_uppercase() || c == '-'))
-    })
+    first
+        && characters.all(|c| {
+            c.is_ascii_lowercase()
+                || c.is_ascii_digit()
+                || c == '_'
+                || (capitals && (c.is_ascii_uppercase() || c == '-'))
+        })
 }

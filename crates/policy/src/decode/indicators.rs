@@ -7,9 +7,7 @@ use super::structure::clauses;
 use super::tree::{Data, Node};
 use crate::formula::Compiler;
 use crate::ir::{ExprId, Type};
-use crate::model::{
-    AlkireFoster, Direction, Distribution, Entity, Incomes, Indicator, IndicatorValue, Place, Unit,
-};
+use crate::model::{AlkireFoster, Direction, Distribution, Entity, Incomes, Indicator, IndicatorValue, Place, Unit};
 use crate::value::number_as_written;
 
 pub(super) fn indicators(compiler: &mut Compiler<'_>, entries: &Entries<'_>, report: &mut Report) -> Vec<Indicator> {
@@ -29,7 +27,9 @@ pub(super) fn indicators(compiler: &mut Compiler<'_>, entries: &Entries<'_>, rep
                 Some((text, place)) => compiler.combination(&text, place).map(Some),
                 None => Some(None),
             };
-            numerator.zip(denominator).map(|(numerator, denominator)| IndicatorValue::Quotient { numerator, denominator })
+            numerator
+                .zip(denominator)
+                .map(|(numerator, denominator)| IndicatorValue::Quotient { numerator, denominator })
         };
         let unit = match cursor.required_text("unit", report) {
             Some((text, place)) => unit(&text, place, report),
@@ -55,7 +55,15 @@ pub(super) fn indicators(compiler: &mut Compiler<'_>, entries: &Entries<'_>, rep
         cursor.finish(report);
         let Some(value) = value else { continue };
         indicators.push(Indicator {
-            id: (*id).to_owned(), title, clauses, value, unit, better, targets, strict, place: (*place).clone(),
+            id: (*id).to_owned(),
+            title,
+            clauses,
+            value,
+            unit,
+            better,
+            targets,
+            strict,
+            place: (*place).clone(),
         });
     }
     indicators
@@ -70,7 +78,11 @@ fn unit(text: &str, place: &Place, report: &mut Report) -> Unit {
         "index" => Unit::Index,
         "number" => Unit::Number,
         _ => {
-            report.say(place, format!("`unit: {text}` is not known"), "write count, percent, per_mille, money, index or number");
+            report.say(
+                place,
+                format!("`unit: {text}` is not known"),
+                "write count, percent, per_mille, money, index or number",
+            );
             Unit::Number
         }
     }
@@ -102,7 +114,8 @@ fn distribution(compiler: &mut Compiler<'_>, node: &Node, report: &mut Report) -
     let weight = root("weight", &mut cursor, Some(Type::INTEGER), report);
     let found = match kind.as_str() {
         "alkire_foster" => {
-            let cutoff = cursor.required_text("cutoff", report).and_then(|(text, place)| fraction(&text, place, report));
+            let cutoff =
+                cursor.required_text("cutoff", report).and_then(|(text, place)| fraction(&text, place, report));
             let measure = match cursor.required_text("measure", report)? {
                 (text, _) if text == "h" => AlkireFoster::H,
                 (text, _) if text == "a" => AlkireFoster::A,
@@ -121,7 +134,11 @@ fn distribution(compiler: &mut Compiler<'_>, node: &Node, report: &mut Report) -
             let alpha = match cursor.text("alpha", report) {
                 Some((text, _)) if matches!(text.as_str(), "0" | "1" | "2") => text.parse().unwrap_or(0),
                 Some((text, place)) => {
-                    report.say(place, format!("`alpha: {text}` is not known"), "write 0 (share), 1 (gap) or 2 (severity)");
+                    report.say(
+                        place,
+                        format!("`alpha: {text}` is not known"),
+                        "write 0 (share), 1 (gap) or 2 (severity)",
+                    );
                     0
                 }
                 None if kind == "fgt" => {
@@ -143,7 +160,11 @@ fn distribution(compiler: &mut Compiler<'_>, node: &Node, report: &mut Report) -
             })
         }
         _ => {
-            report.say(kind_place, format!("there is no index `{kind}`"), "write fgt, sen, sst, watts, gini or alkire_foster");
+            report.say(
+                kind_place,
+                format!("there is no index `{kind}`"),
+                "write fgt, sen, sst, watts, gini or alkire_foster",
+            );
             return None;
         }
     };
@@ -159,7 +180,8 @@ fn deprivations(
 ) -> Vec<((i64, i64), ExprId)> {
     let mut found = Vec::new();
     let (mut sum, mut complete) = ((0, 1), true);
-    let Some(dimensions) = cursor.required("dimensions", report).and_then(|n| Cursor::new(n, "`dimensions`", report)) else {
+    let Some(dimensions) = cursor.required("dimensions", report).and_then(|n| Cursor::new(n, "`dimensions`", report))
+    else {
         return found;
     };
     for (_, _, node) in dimensions.entries() {
@@ -170,9 +192,9 @@ fn deprivations(
         for item in items {
             let Some(mut item) = Cursor::new(item, "an indicator of a dimension", report) else { continue };
             let weight = item.required_text("weight", report).and_then(|(text, place)| fraction(&text, place, report));
-            let root = item.required_text("deprived", report).and_then(|(text, place)| {
-                compiler.expression(&text, of, Some(Type::Boolean), place)
-            });
+            let root = item
+                .required_text("deprived", report)
+                .and_then(|(text, place)| compiler.expression(&text, of, Some(Type::Boolean), place));
             item.finish(report);
             complete &= weight.is_some();
             sum = weight.map_or(sum, |weight| sum_of(sum, weight));
@@ -180,7 +202,11 @@ fn deprivations(
         }
     }
     if complete && sum.0 != sum.1 {
-        report.say(&dimensions.place, "the weights do not add up to 1", "divide each by their sum, such as 1/6 for six equal ones");
+        report.say(
+            &dimensions.place,
+            "the weights do not add up to 1",
+            "divide each by their sum, such as 1/6 for six equal ones",
+        );
     }
     found
 }

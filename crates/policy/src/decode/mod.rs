@@ -39,8 +39,18 @@ pub struct SourceFile {
 
 /// Keys of the maps at the top of files.
 pub(crate) const SECTIONS: [&str; 12] = [
-    "policy", "articles", "divisions", "codes", "registers", "parameters", "variables", "programmes", "indicators",
-    "checks", "screens", "tests",
+    "policy",
+    "articles",
+    "divisions",
+    "codes",
+    "registers",
+    "parameters",
+    "variables",
+    "programmes",
+    "indicators",
+    "checks",
+    "screens",
+    "tests",
 ];
 
 /// Most entries of a section; positions are kept in 16 bits.
@@ -122,7 +132,9 @@ fn parse_all(files: &[&SourceFile]) -> Vec<Result<Option<Node>, Diagnostic>> {
 fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Report) {
     check_sections(roots, report);
     let head = section(roots, "policy");
-    if let Some(node) = head.first() { structure::policy(pack, node, report) } else {
+    if let Some(node) = head.first() {
+        structure::policy(pack, node, report)
+    } else {
         let file = roots.first().map_or_else(Place::default, |root| root.place.clone());
         report.say(&file, "the pack has no `policy:`", "add a file with `policy: {id: …, title: …, languages: […]}`");
     }
@@ -132,7 +144,8 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     report.languages.clone_from(&pack.policy.languages);
     structure::divisions(pack, &section(roots, "divisions"), report);
     structure::articles(pack, &entries(roots, "articles", report), report);
-    report.clauses = pack.articles.iter().flat_map(|article| &article.clauses).map(|clause| clause.id.clone()).collect();
+    report.clauses =
+        pack.articles.iter().flat_map(|article| &article.clauses).map(|clause| clause.id.clone()).collect();
     codes::codes(pack, &entries(roots, "codes", report), files, report);
     registers::registers(pack, &entries(roots, "registers", report), report);
     let parameters = entries(roots, "parameters", report);
@@ -248,7 +261,11 @@ fn entries<'n>(roots: &'n [Node], name: &str, report: &mut Report) -> Entries<'n
         for (id, place, node) in entries {
             let capitals = matches!(name, "checks" | "articles");
             if name != "articles" && !cursor::is_id(id, capitals) {
-                report.say(place, format!("`{id}` is not an id"), "use small letters, digits and _, beginning with a letter");
+                report.say(
+                    place,
+                    format!("`{id}` is not an id"),
+                    "use small letters, digits and _, beginning with a letter",
+                );
             }
             match first.get(id.as_str()) {
                 Some(earlier) => {
@@ -261,7 +278,11 @@ fn entries<'n>(roots: &'n [Node], name: &str, report: &mut Report) -> Entries<'n
                     report.found.push(diagnostic);
                 }
                 None if all.len() == MOST_ENTRIES => {
-                    report.say(place, format!("`{name}` has more than {MOST_ENTRIES} entries"), "a pack is not a database: keep records in registers");
+                    report.say(
+                        place,
+                        format!("`{name}` has more than {MOST_ENTRIES} entries"),
+                        "a pack is not a database: keep records in registers",
+                    );
                     return all;
                 }
                 None => {

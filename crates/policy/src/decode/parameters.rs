@@ -21,7 +21,11 @@ pub(super) fn parameters(pack: &mut Pack, entries: &Entries<'_>, report: &mut Re
             Some((text, place)) => {
                 let ty = field_type(&text, pack, &[], place, report);
                 declared_type(ty).unwrap_or_else(|| {
-                    report.say(place, format!("a parameter cannot be {text}"), "use integer, decimal(n), money, date, boolean or code(list)");
+                    report.say(
+                        place,
+                        format!("a parameter cannot be {text}"),
+                        "use integer, decimal(n), money, date, boolean or code(list)",
+                    );
                     Type::INTEGER
                 })
             }
@@ -31,14 +35,24 @@ pub(super) fn parameters(pack: &mut Pack, entries: &Entries<'_>, report: &mut Re
         let key = cursor.text("key", report).and_then(|(list, place)| {
             let found = pack.codes.iter().position(|codes| codes.id == list);
             if found.is_none() {
-                report.say(place, format!("there is no code list `{list}`"), "name the list whose codes select the entry");
+                report.say(
+                    place,
+                    format!("there is no code list `{list}`"),
+                    "name the list whose codes select the entry",
+                );
             }
             found.map(|index| CodeListId(index as u16))
         });
         let mut bound = |key: &'static str, report: &mut Report| {
             let (text, place) = cursor.text(key, report)?;
-            if let Ok(Scalar::Integer(value)) = parse_scalar(&text, ty, &pack.codes) { Some(value) } else {
-                report.say(place, format!("`{key}: {text}` does not fit the type"), "write a number of the parameter's unit");
+            if let Ok(Scalar::Integer(value)) = parse_scalar(&text, ty, &pack.codes) {
+                Some(value)
+            } else {
+                report.say(
+                    place,
+                    format!("`{key}: {text}` does not fit the type"),
+                    "write a number of the parameter's unit",
+                );
                 None
             }
         };
@@ -47,7 +61,17 @@ pub(super) fn parameters(pack: &mut Pack, entries: &Entries<'_>, report: &mut Re
         cursor.node("values");
         cursor.finish(report);
         pack.parameters.push(Parameter {
-            id: (*id).to_owned(), title, clauses, ty, unit, key, class: None, rows: Vec::new(), min, max, step,
+            id: (*id).to_owned(),
+            title,
+            clauses,
+            ty,
+            unit,
+            key,
+            class: None,
+            rows: Vec::new(),
+            min,
+            max,
+            step,
             place: (*place).clone(),
         });
     }
@@ -62,7 +86,11 @@ pub(super) fn values(compiler: &mut Compiler<'_>, entries: &Entries<'_>, report:
         let class = cursor.text("class", report).and_then(|(text, place)| compiler.class(parameter, &text, place));
         let nodes = cursor.list("values");
         if nodes.is_empty() {
-            report.say(&cursor.place, format!("parameter `{id}` has no values"), "add `values: [{from: …, value: …, source: …, confidence: …}]`");
+            report.say(
+                &cursor.place,
+                format!("parameter `{id}` has no values"),
+                "add `values: [{from: …, value: …, source: …, confidence: …}]`",
+            );
         }
         let mut rows: Vec<ParameterRow> = Vec::new();
         let mut places: Vec<&Place> = Vec::new();
@@ -109,7 +137,11 @@ fn row(
     let division = cursor.text("division", report).map(|(text, place)| {
         if pack.level_of_code(&text).is_none() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             let digits: Vec<_> = pack.levels.iter().map(|level| level.digits.to_string()).collect();
-            report.say(place, format!("`{text}` is not a division code"), format!("codes have {} digits; write them in quotes", digits.join(", ")));
+            report.say(
+                place,
+                format!("`{text}` is not a division code"),
+                format!("codes have {} digits; write them in quotes", digits.join(", ")),
+            );
         }
         text
     });
@@ -117,8 +149,14 @@ fn row(
         let codes = class.and_then(|list| pack.codes.get(list.index()));
         let position = codes.and_then(|codes| codes.values.iter().position(|code| code.code == text));
         if position.is_none() {
-            let known = codes.map_or_else(String::new, |codes| codes.values.iter().map(|c| c.code.as_str()).collect::<Vec<_>>().join(", "));
-            report.say(place, format!("`{text}` is not a class of `{}`", parameter.id), format!("give the parameter a `class:`, and use one of its codes: {known}"));
+            let known = codes.map_or_else(String::new, |codes| {
+                codes.values.iter().map(|c| c.code.as_str()).collect::<Vec<_>>().join(", ")
+            });
+            report.say(
+                place,
+                format!("`{text}` is not a class of `{}`", parameter.id),
+                format!("give the parameter a `class:`, and use one of its codes: {known}"),
+            );
         }
         position.map(|position| position as i64)
     });
@@ -153,7 +191,9 @@ fn row(
         }
         Some(codes) => {
             table = vec![Scalar::Missing; codes.values.len()];
-            let entries = if let Some(Data::Map(entries)) = table_node.map(|node| &node.data) { entries.as_slice() } else {
+            let entries = if let Some(Data::Map(entries)) = table_node.map(|node| &node.data) {
+                entries.as_slice()
+            } else {
                 report.say(&node.place, "a value of a table parameter has no `table`", "add `table: {code: value, …}`");
                 &[]
             };
@@ -172,11 +212,17 @@ fn row(
                             *slot = value;
                         }
                     }
-                    None => report.say(place, format!("`{code}` is not a code of `{}`", codes.id), "use its codes as keys"),
+                    None => {
+                        report.say(place, format!("`{code}` is not a code of `{}`", codes.id), "use its codes as keys")
+                    }
                 }
             }
             if division.is_some() || class.is_some() {
-                report.say(&node.place, "a table has no divisions or classes", "write one table for all, or a parameter for each column");
+                report.say(
+                    &node.place,
+                    "a table has no divisions or classes",
+                    "write one table for all, or a parameter for each column",
+                );
             }
         }
     }

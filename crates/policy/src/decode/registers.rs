@@ -20,7 +20,11 @@ pub(super) fn registers(pack: &mut Pack, entries: &Entries<'_>, report: &mut Rep
     for (id, place, node) in &ordered {
         let Some(mut cursor) = Cursor::new(node, &format!("register `{id}`"), report) else { continue };
         if pack.levels.iter().any(|level| level.id == *id) {
-            report.say(place, format!("`{id}` is a division level already"), format!("call the register `{id}_file`, or whatever its records are"));
+            report.say(
+                place,
+                format!("`{id}` is a division level already"),
+                format!("call the register `{id}_file`, or whatever its records are"),
+            );
         }
         let title = cursor.title("title", report);
         let clauses = clauses(&mut cursor, report);
@@ -40,7 +44,16 @@ pub(super) fn registers(pack: &mut Pack, entries: &Entries<'_>, report: &mut Rep
         let columns = columns(&mut cursor, report);
         cursor.finish(report);
         pack.registers.push(Register {
-            id: (*id).to_owned(), title, clauses, parent, kind, key, label, fields, columns, place: (*place).clone(),
+            id: (*id).to_owned(),
+            title,
+            clauses,
+            parent,
+            kind,
+            key,
+            label,
+            fields,
+            columns,
+            place: (*place).clone(),
         });
     }
     name_columns(pack, report);
@@ -62,7 +75,11 @@ fn parent(
         (Some((name, at)), None) => level(&name).map_or_else(
             || {
                 let levels: Vec<_> = pack.levels.iter().map(|level| level.id.as_str()).collect();
-                report.say(at, format!("`{name}` is not a division level"), format!("the levels are {}", levels.join(", ")));
+                report.say(
+                    at,
+                    format!("`{name}` is not a division level"),
+                    format!("the levels are {}", levels.join(", ")),
+                );
                 lowest
             },
             Entity::Level,
@@ -72,7 +89,8 @@ fn parent(
             let entity = level(&name).map(Entity::Level);
             entity.or(register.map(|n| Entity::Register(RegisterId(n as u16)))).unwrap_or_else(|| {
                 let known = registers.iter().copied().chain(pack.levels.iter().map(|level| level.id.as_str()));
-                let near = nearest(&name, known).map_or("name a register or a level".to_owned(), |near| format!("did you mean `{near}`?"));
+                let near = nearest(&name, known)
+                    .map_or("name a register or a level".to_owned(), |near| format!("did you mean `{near}`?"));
                 report.say(at, format!("`{name}` is neither a register nor a division level"), near);
                 lowest
             })
@@ -99,7 +117,11 @@ fn kind(cursor: &mut Cursor<'_>, report: &mut Report) -> RegisterKind {
                     (*month, *day)
                 }
                 _ => {
-                    report.say(place, format!("`{text}` is not a day of the year"), "write it in quotes: \"10-01\" for 1 October");
+                    report.say(
+                        place,
+                        format!("`{text}` is not a day of the year"),
+                        "write it in quotes: \"10-01\" for 1 October",
+                    );
                     (12, 31)
                 }
             }
@@ -122,7 +144,8 @@ fn columns(cursor: &mut Cursor<'_>, report: &mut Report) -> Columns {
         return Columns::default();
     };
     let mut text = |key: &'static str| names.text(key, report).map(|(text, _)| text);
-    let columns = Columns { key: text("key"), parent: text("parent"), division: text("division"), period: text("period") };
+    let columns =
+        Columns { key: text("key"), parent: text("parent"), division: text("division"), period: text("period") };
     names.finish(report);
     columns
 }
@@ -141,10 +164,18 @@ fn name_columns(pack: &mut Pack, report: &mut Report) {
                 let key = above.and_then(|above| Some(above.fields.get(above.key? as usize)?.id.clone()));
                 if above.is_some_and(|above| above.kind != RegisterKind::Entity) {
                     let above = above.map_or("?", |above| above.id.as_str()).to_owned();
-                    report.say(&place, format!("`{above}` is attached to a parent, so nothing can belong to it"), "belong to its parent instead");
+                    report.say(
+                        &place,
+                        format!("`{above}` is attached to a parent, so nothing can belong to it"),
+                        "belong to its parent instead",
+                    );
                 } else if key.is_none() {
                     let above = above.map_or("?", |above| above.id.as_str()).to_owned();
-                    report.say(&place, format!("`{above}` has no key, so nothing can belong to it"), format!("give `{above}` a `key:`"));
+                    report.say(
+                        &place,
+                        format!("`{above}` has no key, so nothing can belong to it"),
+                        format!("give `{above}` a `key:`"),
+                    );
                 }
                 (key, None)
             }
@@ -174,7 +205,11 @@ fn fields(pack: &Pack, cursor: &mut Cursor<'_>, registers: &[&str], report: &mut
     let mut fields: Vec<Field> = Vec::new();
     for (id, place, node) in list.entries() {
         if !is_id(id, false) || id == "id" || id == "period" {
-            report.say(place, format!("`{id}` cannot be the name of a field"), "use small letters, digits and _; `id` and `period` are taken");
+            report.say(
+                place,
+                format!("`{id}` cannot be the name of a field"),
+                "use small letters, digits and _; `id` and `period` are taken",
+            );
         }
         let Some(mut field) = Cursor::new(node, &format!("field `{id}`"), report) else { continue };
         let title = field.title("title", report);
@@ -186,8 +221,14 @@ fn fields(pack: &Pack, cursor: &mut Cursor<'_>, registers: &[&str], report: &mut
             let (text, place) = field.text(key, report)?;
             let ty = declared_type(ty).filter(|ty| !matches!(ty, Type::Boolean | Type::Code(_)));
             let value = ty.and_then(|ty| parse_scalar(&text, ty, &pack.codes).ok());
-            if let Some(Scalar::Integer(value)) = value { Some(value) } else {
-                report.say(place, format!("`{key}: {text}` does not fit the type"), "bound numbers by numbers, dates by dates");
+            if let Some(Scalar::Integer(value)) = value {
+                Some(value)
+            } else {
+                report.say(
+                    place,
+                    format!("`{key}: {text}` does not fit the type"),
+                    "bound numbers by numbers, dates by dates",
+                );
                 None
             }
         };
@@ -217,16 +258,23 @@ fn fields(pack: &Pack, cursor: &mut Cursor<'_>, registers: &[&str], report: &mut
 }
 
 /// The type with this name.
-pub(super) fn field_type(
-    text: &str,
-    pack: &Pack,
-    registers: &[&str],
-    place: &Place,
-    report: &mut Report,
-) -> FieldType {
+pub(super) fn field_type(text: &str, pack: &Pack, registers: &[&str], place: &Place, report: &mut Report) -> FieldType {
     const NAMES: [&str; 15] = [
-        "text", "integer", "decimal(2)", "money", "date", "year", "boolean", "code(list)", "division",
-        "reference(register)", "id_number", "uscc", "disability_card", "bank_card", "phone",
+        "text",
+        "integer",
+        "decimal(2)",
+        "money",
+        "date",
+        "year",
+        "boolean",
+        "code(list)",
+        "division",
+        "reference(register)",
+        "id_number",
+        "uscc",
+        "disability_card",
+        "bank_card",
+        "phone",
     ];
     let (name, argument) = match text.split_once('(') {
         Some((name, rest)) => (name.trim(), rest.strip_suffix(')').map(str::trim)),
@@ -248,16 +296,25 @@ pub(super) fn field_type(
         ("decimal", Some(digits)) => {
             digits.parse().ok().filter(|digits| (1..=6).contains(digits)).map(FieldType::Decimal)
         }
-        ("code", Some(list)) => if let Some(index) = pack.codes.iter().position(|codes| codes.id == list) { Some(FieldType::Code(CodeListId(index as u16))) } else {
-            let near = nearest(list, pack.codes.iter().map(|codes| codes.id.as_str()));
-            let advice = near.map_or("define it under `codes:`".to_owned(), |near| format!("did you mean code({near})?"));
-            report.say(place, format!("there is no code list `{list}`"), advice);
-            return FieldType::Text;
-        },
-        ("reference", Some(register)) => if let Some(index) = registers.iter().position(|known| *known == register) { Some(FieldType::Reference(RegisterId(index as u16))) } else {
-            report.say(place, format!("there is no register `{register}`"), "name a register of the pack");
-            return FieldType::Text;
-        },
+        ("code", Some(list)) => {
+            if let Some(index) = pack.codes.iter().position(|codes| codes.id == list) {
+                Some(FieldType::Code(CodeListId(index as u16)))
+            } else {
+                let near = nearest(list, pack.codes.iter().map(|codes| codes.id.as_str()));
+                let advice =
+                    near.map_or("define it under `codes:`".to_owned(), |near| format!("did you mean code({near})?"));
+                report.say(place, format!("there is no code list `{list}`"), advice);
+                return FieldType::Text;
+            }
+        }
+        ("reference", Some(register)) => {
+            if let Some(index) = registers.iter().position(|known| *known == register) {
+                Some(FieldType::Reference(RegisterId(index as u16)))
+            } else {
+                report.say(place, format!("there is no register `{register}`"), "name a register of the pack");
+                return FieldType::Text;
+            }
+        }
         _ => None,
     };
     found.unwrap_or_else(|| {

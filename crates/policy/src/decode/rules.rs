@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 
+use super::tree::Node;
 use crate::formula::{Compiler, declared_type};
 use crate::ir::{ExprId, Type};
 use crate::model::{
     Check, Entity, Frequency, Pack, Place, Programme, ProgrammeId, Severity, Text, Variable, VariableId,
 };
-use super::tree::Node;
 
 use super::Entries;
 use super::cursor::{Cursor, Report};
 use super::places::Amount;
-use super::screens::name_text;
 use super::registers::field_type;
+use super::screens::name_text;
 use super::structure::clauses;
 
 /// Declares variables and programmes with their formula texts; returns the types that authors wrote.
@@ -35,7 +35,11 @@ pub(super) fn declare(
                 Some(ty) => {
                     declared.insert(VariableId(pack.variables.len() as u16), ty);
                 }
-                None => report.say(place, format!("a variable cannot be {text}"), "use integer, decimal(n), money, date, boolean or code(list)"),
+                None => report.say(
+                    place,
+                    format!("a variable cannot be {text}"),
+                    "use integer, decimal(n), money, date, boolean or code(list)",
+                ),
             }
         }
         let words = cursor.optional_title("words", report);
@@ -47,8 +51,17 @@ pub(super) fn declare(
             continue;
         }
         pack.variables.push(Variable {
-            id: (*id).to_owned(), title, clauses, of, ty: Type::Boolean, formula, root: ExprId(u32::MAX), words, group,
-            programme: None, place: at,
+            id: (*id).to_owned(),
+            title,
+            clauses,
+            of,
+            ty: Type::Boolean,
+            formula,
+            root: ExprId(u32::MAX),
+            words,
+            group,
+            programme: None,
+            place: at,
         });
     }
     for (id, place, node) in programmes {
@@ -100,16 +113,35 @@ fn programme(
     let amount_variable = VariableId(pack.variables.len() as u16 + 1);
     declared.insert(eligible, Type::Boolean);
     declared.insert(amount_variable, Type::MONEY);
-    let amounts: Text = title.iter().map(|(language, words)| (language.clone(), amount_title(language, words))).collect();
+    let amounts: Text =
+        title.iter().map(|(language, words)| (language.clone(), amount_title(language, words))).collect();
     let variable = |id: String, title: Text, formula: String, words: Option<Text>, place: Place| Variable {
-        id, title, clauses: clauses.clone(), of, ty: Type::Boolean, formula, root: ExprId(u32::MAX), words,
-        group: Some(group.clone()), programme: Some(number), place,
+        id,
+        title,
+        clauses: clauses.clone(),
+        of,
+        ty: Type::Boolean,
+        formula,
+        root: ExprId(u32::MAX),
+        words,
+        group: Some(group.clone()),
+        programme: Some(number),
+        place,
     };
     pack.variables.push(variable(id.to_owned(), title.clone(), who, words, who_place));
     let guarded = format!("case when {id} then ({amount}) else 0 end");
     pack.variables.push(variable(format!("{id}_amount"), amounts, guarded, None, amount_place));
     pack.programmes.push(Programme {
-        id: id.to_owned(), title, clauses, of, eligible, amount: amount_variable, every, fund, from, to,
+        id: id.to_owned(),
+        title,
+        clauses,
+        of,
+        eligible,
+        amount: amount_variable,
+        every,
+        fund,
+        from,
+        to,
         place: place.clone(),
     });
 }
@@ -135,7 +167,9 @@ pub(super) fn entity(pack: &Pack, cursor: &mut Cursor<'_>, report: &mut Report) 
             let registers = pack.registers.iter().map(|register| register.id.as_str());
             let known = registers.chain(pack.levels.iter().map(|level| level.id.as_str()));
             crate::diagnostic::nearest(&name, known)
-                .map_or("name an entity register or a division level".to_owned(), |near| format!("did you mean `{near}`?"))
+                .map_or("name an entity register or a division level".to_owned(), |near| {
+                    format!("did you mean `{near}`?")
+                })
         };
         report.say(place, format!("formulas cannot be written `of: {name}`"), advice);
     }
@@ -157,7 +191,11 @@ fn clash(pack: &Pack, id: &str, of: Entity, place: &Place, report: &mut Report) 
         Entity::Level(_) => false,
     };
     if field {
-        report.say(place, format!("`{id}` is already a field of {}", pack.entity_id(of)), "give the variable another name");
+        report.say(
+            place,
+            format!("`{id}` is already a field of {}", pack.entity_id(of)),
+            "give the variable another name",
+        );
     } else if pack.variable(id).is_some() {
         report.say(place, format!("`{id}` is already a variable or programme"), "give one of them another name");
     } else if matches!(id, "id" | "as_of" | "previous" | "param" | "division" | "period") {
@@ -212,7 +250,9 @@ pub(super) fn checks(compiler: &mut Compiler<'_>, entries: &Entries<'_>, report:
             if name_text(compiler.pack(), of, &name).is_none() {
                 let own = fields_of(compiler.pack(), of);
                 let advice = crate::diagnostic::nearest(&name, own.iter().map(String::as_str))
-                    .map_or("name fields, register.field or variables of the entity".to_owned(), |near| format!("did you mean `{near}`?"));
+                    .map_or("name fields, register.field or variables of the entity".to_owned(), |near| {
+                        format!("did you mean `{near}`?")
+                    });
                 report.say(place, format!("{} has no `{name}`", compiler.pack().entity_id(of)), advice);
             }
             fields.push(name);
@@ -222,7 +262,16 @@ pub(super) fn checks(compiler: &mut Compiler<'_>, entries: &Entries<'_>, report:
         let Some((formula, at)) = when else { continue };
         let Some(root) = compiler.expression(&formula, of, Some(Type::Boolean), &at) else { continue };
         checks.push(Check {
-            id: (*id).to_owned(), of, severity, root, formula, message, advice, fields, clauses, place: (*place).clone(),
+            id: (*id).to_owned(),
+            of,
+            severity,
+            root,
+            formula,
+            message,
+            advice,
+            fields,
+            clauses,
+            place: (*place).clone(),
         });
     }
     checks

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::tree::Node;
 use crate::formula::Compiler;
 use crate::ir::ExprId;
 use crate::model::{
-    Entity, EntityScreen, IncomeScreen, IndicatorId, OverviewScreen, Pack, Place, ProgrammeId, RegisterId,
-    Screens, Text, VariableId, WhatIfScreen,
+    Entity, EntityScreen, IncomeScreen, IndicatorId, OverviewScreen, Pack, Place, ProgrammeId, RegisterId, Screens,
+    Text, VariableId, WhatIfScreen,
 };
-use super::tree::Node;
 
 use super::cursor::{Cursor, Report};
 
@@ -27,7 +27,11 @@ pub(super) fn screens(compiler: &mut Compiler<'_>, nodes: &[&Node], report: &mut
                             screens.entities.insert(name.to_owned(), screen);
                         }
                     }
-                    None => report.say(place, format!("there is no screen `{name}`"), "write overview, what_if, or the id of an entity"),
+                    None => report.say(
+                        place,
+                        format!("there is no screen `{name}`"),
+                        "write overview, what_if, or the id of an entity",
+                    ),
                 },
             }
         }
@@ -36,7 +40,13 @@ pub(super) fn screens(compiler: &mut Compiler<'_>, nodes: &[&Node], report: &mut
 }
 
 /// Adds the references to indicators.
-pub(super) fn with_indicators(pack: &Pack, mut screens: Screens, nodes: &[&Node], declared: &[&str], report: &mut Report) -> Screens {
+pub(super) fn with_indicators(
+    pack: &Pack,
+    mut screens: Screens,
+    nodes: &[&Node],
+    declared: &[&str],
+    report: &mut Report,
+) -> Screens {
     let named_indicators = |pack: &Pack, cursor: &mut Cursor<'_>, key: &'static str, report: &mut Report| {
         named_indicators(pack, cursor, key, declared, report)
     };
@@ -85,7 +95,9 @@ fn named<T>(
 ) -> Vec<T> {
     let mut found = Vec::new();
     for (id, place) in cursor.texts(key, report) {
-        if let Some(item) = find(&id) { found.push(item) } else {
+        if let Some(item) = find(&id) {
+            found.push(item)
+        } else {
             let known = known();
             let near = crate::diagnostic::nearest(&id, known.iter().map(String::as_str));
             let advice = near.map_or(format!("define the {what} first"), |near| format!("did you mean `{near}`?"));
@@ -113,7 +125,11 @@ fn overview(pack: &Pack, node: &Node, report: &mut Report) -> OverviewScreen {
                     let fields = named(&mut trend, "fields", report, "field", find, known);
                     screen.trend = Some((register, fields));
                 }
-                None => report.say(place, format!("there is no register `{id}`"), "name a periodic register of a division level"),
+                None => report.say(
+                    place,
+                    format!("there is no register `{id}`"),
+                    "name a periodic register of a division level",
+                ),
             }
         }
         trend.finish(report);
@@ -164,7 +180,11 @@ fn entity_screen(
     for (key, list) in [("summary", &mut screen.summary), ("list", &mut screen.list)] {
         for (name, place) in cursor.texts(key, report) {
             if name_text(pack, entity, &name).is_none() {
-                report.say(place, format!("`{name}` is neither a field nor a variable here"), "name fields, register.field or variables of the entity");
+                report.say(
+                    place,
+                    format!("`{name}` is neither a field nor a variable here"),
+                    "name fields, register.field or variables of the entity",
+                );
             }
             list.push(name);
         }
@@ -200,7 +220,8 @@ fn income(compiler: &mut Compiler<'_>, entity: Entity, node: &Node, report: &mut
     let mut parts = |key: &'static str, cursor: &mut Cursor<'_>, report: &mut Report| {
         let mut found: Vec<(Text, ExprId)> = Vec::new();
         for (name, place) in cursor.texts(key, report) {
-            let title = name_text(compiler.pack(), entity, &name).unwrap_or_else(|| BTreeMap::from([(String::new(), name.clone())]));
+            let title = name_text(compiler.pack(), entity, &name)
+                .unwrap_or_else(|| BTreeMap::from([(String::new(), name.clone())]));
             found.extend(compiler.expression(&name, entity, None, place).map(|root| (title, root)));
         }
         found
@@ -216,4 +237,3 @@ fn income(compiler: &mut Compiler<'_>, entity: Entity, node: &Node, report: &mut
     cursor.finish(report);
     Some(IncomeScreen { plus, minus, total: total?, per_head: per_head?, line: line? })
 }
-

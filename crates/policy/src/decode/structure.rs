@@ -1,8 +1,8 @@
 //! Policy, divisions and articles: what every other section stands on.
 
+use super::Entries;
 use super::cursor::{Cursor, Report, is_id};
 use super::tree::Node;
-use super::Entries;
 use crate::diagnostic::nearest;
 use crate::model::{Article, Clause, Level, Pack, Place};
 
@@ -45,12 +45,20 @@ pub(super) fn divisions(pack: &mut Pack, nodes: &[&Node], report: &mut Report) {
             let above = pack.levels.last().map_or(0, |level| level.digits);
             let digits = digits.unwrap_or(above + 1);
             if digits <= above {
-                report.say(&node.place, "codes of a level are longer than those of the level above", "list levels from the top down");
+                report.say(
+                    &node.place,
+                    "codes of a level are longer than those of the level above",
+                    "list levels from the top down",
+                );
             }
             let title = level.title("title", report);
             level.finish(report);
             if !is_id(&id, false) || pack.levels.iter().any(|level| level.id == id) {
-                report.say(&node.place, format!("`{id}` cannot be the id of another level"), "use small letters, digits and _, each id once");
+                report.say(
+                    &node.place,
+                    format!("`{id}` cannot be the id of another level"),
+                    "use small letters, digits and _, each id once",
+                );
             }
             pack.levels.push(Level { id, title, digits });
         }
@@ -58,7 +66,11 @@ pub(super) fn divisions(pack: &mut Pack, nodes: &[&Node], report: &mut Report) {
     }
     if pack.levels.is_empty() {
         let place = nodes.first().map_or_else(Place::default, |node| node.place.clone());
-        report.say(&place, "the pack has no division levels", "add `divisions: {levels: [{id: …, digits: …, title: …}]}`");
+        report.say(
+            &place,
+            "the pack has no division levels",
+            "add `divisions: {levels: [{id: …, digits: …, title: …}]}`",
+        );
     }
 }
 

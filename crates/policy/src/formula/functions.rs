@@ -15,14 +15,39 @@ use super::parse::place_of;
 use super::{Compiler, Stop};
 
 const FUNCTIONS: [&str; 19] = [
-    "count", "sum", "min", "max", "any", "all", "round", "floor", "ceil", "abs", "least", "greatest", "coalesce",
-    "nullif", "age", "months", "add_months", "make_date", "extract",
+    "count",
+    "sum",
+    "min",
+    "max",
+    "any",
+    "all",
+    "round",
+    "floor",
+    "ceil",
+    "abs",
+    "least",
+    "greatest",
+    "coalesce",
+    "nullif",
+    "age",
+    "months",
+    "add_months",
+    "make_date",
+    "extract",
 ];
 
 /// Functions whose answer changes from call to call.
 const VOLATILE: [&str; 10] = [
-    "now", "random", "current_date", "current_timestamp", "current_time", "localtimestamp", "clock_timestamp",
-    "gen_random_uuid", "nextval", "timeofday",
+    "now",
+    "random",
+    "current_date",
+    "current_timestamp",
+    "current_time",
+    "localtimestamp",
+    "clock_timestamp",
+    "gen_random_uuid",
+    "nextval",
+    "timeofday",
 ];
 
 /// An aggregate as written.
@@ -116,8 +141,7 @@ impl Compiler<'_> {
         }
         if let Some(aggregate) = aggregate_named(&lower_case) {
             let call = self.aggregate(aggregate, function, &arguments, context, place)?;
-            let op =
-                Op::Aggregate { function: call.function, over: call.over, value: call.value, filter: call.filter };
+            let op = Op::Aggregate { function: call.function, over: call.over, value: call.value, filter: call.filter };
             return Ok(Lowered::Node(self.node(op, call.ty, Some(context.entity))));
         }
         if function.filter.is_some() {
@@ -229,12 +253,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn lower_all(
-        &mut self,
-        trees: &[&Expr],
-        context: &Context,
-        hint: Option<Type>,
-    ) -> Result<Vec<Lowered>, Stop> {
+    fn lower_all(&mut self, trees: &[&Expr], context: &Context, hint: Option<Type>) -> Result<Vec<Lowered>, Stop> {
         trees.iter().map(|tree| self.lower(tree, context, hint)).collect()
     }
 
@@ -470,11 +489,8 @@ impl Compiler<'_> {
         });
         let (mut values, ty) = self.unify(values, hint, &guarded, place)?;
         let all: Vec<ExprId> = tests.iter().chain(&values).copied().collect();
-        let entity = if context.guarded && self.deepest(&all).is_some() {
-            Some(context.entity)
-        } else {
-            self.deepest(&all)
-        };
+        let entity =
+            if context.guarded && self.deepest(&all).is_some() { Some(context.entity) } else { self.deepest(&all) };
         let tests = self.align(tests, entity);
         values = self.align(values, entity);
         let Some(otherwise) = values.pop() else { return Err(Stop::Broken) };

@@ -1,8 +1,6 @@
 //! Syntax tree → typed nodes.
 
-use sqlparser::ast::{
-    BinaryOperator, CastKind, DateTimeField, Expr, InTarget, UnaryOperator, Value as SqlValue,
-};
+use sqlparser::ast::{BinaryOperator, CastKind, DateTimeField, Expr, InTarget, UnaryOperator, Value as SqlValue};
 
 use crate::ir::{Comparison, DatePart, ExprId, Op, Scalar, Type};
 use crate::model::{Entity, Place};
@@ -55,7 +53,9 @@ impl Compiler<'_> {
         let place = || place_of(tree, &context.place);
         match tree {
             Expr::Nested(inner) => self.lower(inner, context, hint),
-            Expr::Identifier(name) => self.name(std::slice::from_ref(&name.value), context, &place()).map(Lowered::Node),
+            Expr::Identifier(name) => {
+                self.name(std::slice::from_ref(&name.value), context, &place()).map(Lowered::Node)
+            }
             Expr::CompoundIdentifier(names) => {
                 let path: Vec<_> = names.iter().map(|name| name.value.clone()).collect();
                 self.name(&path, context, &place()).map(Lowered::Node)

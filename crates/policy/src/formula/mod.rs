@@ -80,7 +80,11 @@ impl<'a> Compiler<'a> {
             self.found.push(Diagnostic::new(
                 place,
                 format!("the class `{text}` does not begin with a division level"),
-                format!("write one of {} and then a code field, such as `{}.kind`", levels.join(", "), levels.first().unwrap_or(&"level")),
+                format!(
+                    "write one of {} and then a code field, such as `{}.kind`",
+                    levels.join(", "),
+                    levels.first().unwrap_or(&"level")
+                ),
             ));
             return None;
         };

@@ -62,9 +62,11 @@ impl Compiler<'_> {
                 Ok(self.field(register, id, entity, 0))
             }
             [register, id] => {
-                let attached = self.pack.registers.iter().position(|r| {
-                    r.id == *register && r.parent == entity && r.kind != RegisterKind::Entity
-                });
+                let attached = self
+                    .pack
+                    .registers
+                    .iter()
+                    .position(|r| r.id == *register && r.parent == entity && r.kind != RegisterKind::Entity);
                 let Some(register) = attached.map(|index| RegisterId(index as u16)) else { return Ok(None) };
                 let kind = self.pack.registers[register.index()].kind;
                 let periodic = matches!(kind, RegisterKind::Yearly { .. } | RegisterKind::Quarterly);
@@ -109,7 +111,8 @@ impl Compiler<'_> {
     pub(super) fn parameter_named(&self, id: &str, place: &Place) -> Result<ParameterId, Stop> {
         self.pack.parameter(id).ok_or_else(|| {
             let near = nearest(id, self.pack.parameters.iter().map(|p| p.id.as_str()));
-            let advice = near.map_or("define it under `parameters:`".to_owned(), |near| format!("did you mean `param.{near}`?"));
+            let advice =
+                near.map_or("define it under `parameters:`".to_owned(), |near| format!("did you mean `param.{near}`?"));
             wrong(place, format!("there is no parameter `{id}`"), advice)
         })
     }

@@ -149,9 +149,7 @@ impl Compiler<'_> {
                 "a comparison with null is never true".to_owned(),
                 "write `is null` or `is not null`".to_owned(),
             )),
-            (left @ Lowered::Quotient { .. }, right) => {
-                self.compare_quotient(comparison, left, right, context, place)
-            }
+            (left @ Lowered::Quotient { .. }, right) => self.compare_quotient(comparison, left, right, context, place),
             (left, right @ Lowered::Quotient { .. }) => {
                 self.compare_quotient(mirrored(comparison), right, left, context, place)
             }
@@ -165,22 +163,16 @@ impl Compiler<'_> {
                         let entity = self.graph()[found].entity;
                         Ok(self.node(Op::Not(found), Type::Boolean, entity))
                     }
-                    _ => Err(wrong(
-                        place,
-                        "texts have no order in formulas".to_owned(),
-                        "use =, <> or in".to_owned(),
-                    )),
+                    _ => Err(wrong(place, "texts have no order in formulas".to_owned(), "use =, <> or in".to_owned())),
                 }
             }
             (left, right) => {
                 let (nodes, ty) = self.unify(vec![left, right], None, context, place)?;
                 let ordered = !matches!(comparison, Comparison::Equal | Comparison::NotEqual);
                 match ty {
-                    Type::Code(_) | Type::Boolean if ordered => Err(wrong(
-                        place,
-                        format!("{} has no order", self.type_name(ty)),
-                        "use =, <> or in".to_owned(),
-                    )),
+                    Type::Code(_) | Type::Boolean if ordered => {
+                        Err(wrong(place, format!("{} has no order", self.type_name(ty)), "use =, <> or in".to_owned()))
+                    }
                     Type::Text => Err(wrong(
                         place,
                         "two texts cannot be compared".to_owned(),

@@ -59,10 +59,9 @@ fn plain_aggregates(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 
 fn syntax(error: &ParserError, place: &Place) -> Diagnostic {
     let (message, advice) = match error {
-        ParserError::RecursionLimitExceeded => (
-            "the formula is nested too deeply".to_owned(),
-            "give inner parts a name of their own as variables",
-        ),
+        ParserError::RecursionLimitExceeded => {
+            ("the formula is nested too deeply".to_owned(), "give inner parts a name of their own as variables")
+        }
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
             (message.clone(), "write a SQL expression as docs/pack-format.md lists them")
         }

@@ -46,7 +46,12 @@ fn damaged(text: &str, damage: &Damage) -> String {
         }
         Damage::Insert(at, piece) => {
             let start = position(*at);
-            characters[..start].iter().copied().chain(piece.chars()).chain(characters[start..].iter().copied()).collect()
+            characters[..start]
+                .iter()
+                .copied()
+                .chain(piece.chars())
+                .chain(characters[start..].iter().copied())
+                .collect()
         }
         Damage::SwapLines(a, b) => {
             let (a, b) = (a * lines.len() / 1000, b * lines.len() / 1000);

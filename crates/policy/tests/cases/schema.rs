@@ -34,7 +34,10 @@ const PLACES: [(&str, &str); 23] = [
     ("Programme", "programmes: {xx: {of: village, zzzzzzzzzzzz: 1}}"),
     ("Indicator", "indicators: {xx: {zzzzzzzzzzzz: 1}}"),
     ("Target", "indicators: {xx: {targets: [{zzzzzzzzzzzz: 1}]}}"),
-    ("Deprivation", "indicators: {xx: {index: {kind: alkire_foster, of: village, measure: h, dimensions: {a: [{zzzzzzzzzzzz: 1}]}}}}"),
+    (
+        "Deprivation",
+        "indicators: {xx: {index: {kind: alkire_foster, of: village, measure: h, dimensions: {a: [{zzzzzzzzzzzz: 1}]}}}}",
+    ),
     ("Check", "checks: {xx: {of: village, zzzzzzzzzzzz: 1}}"),
     ("Overview", "screens: {overview: {zzzzzzzzzzzz: 1}}"),
     ("Trend", "screens: {overview: {trend: {register: village_year, zzzzzzzzzzzz: 1}}}"),

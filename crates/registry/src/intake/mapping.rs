@@ -72,8 +72,9 @@ impl MappingFile {
     /// # Errors
     /// It is not YAML or has another shape.
     pub fn parse(path: &str, text: &str) -> Result<Self, IntakeError> {
-        let value = bangfu_policy::document::parse(path, text)
-            .map_err(|d| IntakeError::Mapping(format!("{path}:{}:{}: {}; {}", d.place.line, d.place.column, d.message, d.advice)))?;
+        let value = bangfu_policy::document::parse(path, text).map_err(|d| {
+            IntakeError::Mapping(format!("{path}:{}:{}: {}; {}", d.place.line, d.place.column, d.message, d.advice))
+        })?;
         serde_json::from_value(value).map_err(|error| {
             IntakeError::Mapping(format!("{path}: {error}; write register:, columns: {{header: field}}, and optionally division_names:, codes:, period:, constants:"))
         })
@@ -90,10 +91,17 @@ impl Mapping {
     ) -> Result<(usize, Self), IntakeError> {
         let register = match (register, file) {
             (_, Some(file)) => pack.register(&file.register).ok_or_else(|| {
-                IntakeError::Mapping(format!("the mapping names a register `{}` that the pack does not have", file.register))
+                IntakeError::Mapping(format!(
+                    "the mapping names a register `{}` that the pack does not have",
+                    file.register
+                ))
             })?,
             (Some(register), None) => register,
-            (None, None) => return Err(IntakeError::Mapping("neither a register nor a mapping is given; add --register".to_owned())),
+            (None, None) => {
+                return Err(IntakeError::Mapping(
+                    "neither a register nor a mapping is given; add --register".to_owned(),
+                ));
+            }
         };
         let mut best: Option<(usize, usize, Self)> = None;
         for (number, row) in rows.iter().take(HEADER_ROWS).enumerate() {
@@ -107,7 +115,8 @@ impl Mapping {
             Some((known, number, mapping)) if known >= 2 || mapping.columns.len() == 1 => Ok((number, mapping)),
             _ => {
                 let fields = pack.registers.get(register.index()).map(|r| r.fields.as_slice()).unwrap_or_default();
-                let some: Vec<_> = fields.iter().take(6).flat_map(|field| field.title.values().next()).cloned().collect();
+                let some: Vec<_> =
+                    fields.iter().take(6).flat_map(|field| field.title.values().next()).cloned().collect();
                 Err(IntakeError::Header { some: some.join("、") })
             }
         }
@@ -162,7 +171,11 @@ impl Mapping {
 }
 
 fn named_target(pack: &Pack, register: RegisterId, name: &str) -> Result<Target, IntakeError> {
-    let missing = || IntakeError::Mapping(format!("the mapping names `{name}`, which is no field; write field, register.field, division, period or -"));
+    let missing = || {
+        IntakeError::Mapping(format!(
+            "the mapping names `{name}`, which is no field; write field, register.field, division, period or -"
+        ))
+    };
     match name {
         "division" => return Ok(Target::Division),
         "period" => return Ok(Target::Period),
@@ -195,10 +208,12 @@ fn recognised(pack: &Pack, register: RegisterId, cell: &str) -> Target {
             Entity::Level(_) => Target::Nothing,
         };
     }
-    if columns.division.as_deref() == Some(cell) || ["行政区划代码", "行政区划", "Division code"].contains(&cell) {
+    if columns.division.as_deref() == Some(cell) || ["行政区划代码", "行政区划", "Division code"].contains(&cell)
+    {
         return Target::Division;
     }
-    if columns.period.as_deref() == Some(cell) || ["数据年度", "年度", "Year", "Period", "AAR040"].contains(&cell) {
+    if columns.period.as_deref() == Some(cell) || ["数据年度", "年度", "Year", "Period", "AAR040"].contains(&cell)
+    {
         return Target::Period;
     }
     Target::Nothing
@@ -207,7 +222,5 @@ fn recognised(pack: &Pack, register: RegisterId, cell: &str) -> Target {
 fn parent_title(pack: &Pack, parent: Entity, cell: &str) -> bool {
     let Entity::Register(parent) = parent else { return false };
     let key = pack.registers.get(parent.index()).and_then(|register| register.fields.get(register.key? as usize));
-    key.is_some_and(|field| {
-        field.title.values().any(|title| title == cell) || field.national.as_deref() == Some(cell)
-    })
+    key.is_some_and(|field| field.title.values().any(|title| title == cell) || field.national.as_deref() == Some(cell))
 }

@@ -26,7 +26,9 @@ pub enum IntakeError {
     #[error("{0}")]
     Mapping(String),
     /// No header was found.
-    #[error("none of the first rows looks like a header of this register; name columns as in the template, for instance {some}, or give a mapping file")]
+    #[error(
+        "none of the first rows looks like a header of this register; name columns as in the template, for instance {some}, or give a mapping file"
+    )]
     Header {
         /// Some titles of the register.
         some: String,

@@ -100,7 +100,6 @@ struct Intake<'a> {
     reading: Reading,
 }
 
-
 impl<'a> Intake<'a> {
     fn new(
         pack: &'a Pack,
@@ -111,8 +110,14 @@ impl<'a> Intake<'a> {
         let registers = mapping.registers(pack);
         let builders = registers.iter().map(|register| (BatchBuilder::new(pack, *register), Vec::new())).collect();
         let intake = Self {
-            pack, mapping, divisions, language, registers, builders,
-            taken: HashMap::new(), reading: Reading::default(),
+            pack,
+            mapping,
+            divisions,
+            language,
+            registers,
+            builders,
+            taken: HashMap::new(),
+            reading: Reading::default(),
         };
         intake.needs_columns()?;
         Ok(intake)
@@ -144,7 +149,8 @@ impl<'a> Intake<'a> {
                     _ => false,
                 });
                 if !found {
-                    let name = key.and_then(|key| self.pack.field(key)).map(|field| text_in(&field.title, self.language));
+                    let name =
+                        key.and_then(|key| self.pack.field(key)).map(|field| text_in(&field.title, self.language));
                     return Err(IntakeError::Column(format!("“{}”", name.unwrap_or_default())));
                 }
             }
@@ -172,7 +178,11 @@ impl<'a> Intake<'a> {
         let (mut owner, mut division, mut period) = (None, None, self.mapping.period);
         let mut names = vec![String::new(); self.mapping.names];
         for (field, text) in &self.mapping.constants {
-            if let Some(value) = self.pack.field(*field).and_then(|f| bangfu_policy::value::parse(text, f.ty, self.pack, self.language).ok()) {
+            if let Some(value) = self
+                .pack
+                .field(*field)
+                .and_then(|f| bangfu_policy::value::parse(text, f.ty, self.pack, self.language).ok())
+            {
                 values.insert(*field, value);
             }
         }
@@ -189,12 +199,16 @@ impl<'a> Intake<'a> {
                 Target::Period => match text.trim_end_matches('年').parse() {
                     Ok(year) => period = Some(year),
                     Err(_) => {
-                        let (message, advice) = (self.word("不是年度", "this is not a period"), self.word("填写四位年份", "write four digits"));
+                        let (message, advice) = (
+                            self.word("不是年度", "this is not a period"),
+                            self.word("填写四位年份", "write four digits"),
+                        );
                         self.say(number, header, text, "period", message, advice);
                     }
                 },
                 Target::Field(field) => {
-                    if let Some(value) = self.cell(number, header, text, *field, self.mapping.systems[index].as_deref()) {
+                    if let Some(value) = self.cell(number, header, text, *field, self.mapping.systems[index].as_deref())
+                    {
                         values.insert(*field, value);
                     }
                 }
@@ -205,8 +219,14 @@ impl<'a> Intake<'a> {
                 Some(code) => division = Some(code.to_owned()),
                 None => {
                     let path = names.join(" / ");
-                    let message = self.word("行政区划中找不到这个嘎查村，或有重名", "no division, or more than one, has this path of names");
-                    let advice = self.word("核对旗县、苏木乡镇、嘎查村名称，或增加行政区划代码列", "check the names, or add a column with the division code");
+                    let message = self.word(
+                        "行政区划中找不到这个嘎查村，或有重名",
+                        "no division, or more than one, has this path of names",
+                    );
+                    let advice = self.word(
+                        "核对旗县、苏木乡镇、嘎查村名称，或增加行政区划代码列",
+                        "check the names, or add a column with the division code",
+                    );
                     self.say(number, "", &path, "division", message, advice);
                 }
             }
@@ -232,7 +252,10 @@ impl<'a> Intake<'a> {
                 let title = text_in(&field.title, self.language).to_owned();
                 let already = self.reading.problems.iter().any(|p| p.row == number && p.column == title);
                 if !already {
-                    let (message, advice) = (self.word("必填项为空", "this is required and empty"), self.word("补填后重新导入", "fill it in and import again"));
+                    let (message, advice) = (
+                        self.word("必填项为空", "this is required and empty"),
+                        self.word("补填后重新导入", "fill it in and import again"),
+                    );
                     self.say(number, &title, "", "required", message, advice);
                 }
             }
@@ -262,7 +285,8 @@ impl<'a> Intake<'a> {
             let below = field.min.is_some_and(|min| units < min);
             if below || field.max.is_some_and(|max| units > max) {
                 let bound = if below { field.min } else { field.max }.map(Value::Integer);
-                let bound = bound.map(|bound| bangfu_policy::value::format(&bound, field.ty, self.pack)).unwrap_or_default();
+                let bound =
+                    bound.map(|bound| bangfu_policy::value::format(&bound, field.ty, self.pack)).unwrap_or_default();
                 let message = match (below, self.language == "zh") {
                     (true, true) => format!("小于最小值 {bound}"),
                     (false, true) => format!("大于最大值 {bound}"),

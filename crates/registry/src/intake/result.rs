@@ -13,7 +13,16 @@ pub fn result_sheet(problems: &[Problem], language: &str) -> SheetSpec {
     let titles = if language == "zh" { zh } else { en };
     let rows = problems
         .iter()
-        .map(|p| vec![p.row.to_string(), p.column.clone(), p.value.clone(), p.rule.clone(), p.message.clone(), p.advice.clone()])
+        .map(|p| {
+            vec![
+                p.row.to_string(),
+                p.column.clone(),
+                p.value.clone(),
+                p.rule.clone(),
+                p.message.clone(),
+                p.advice.clone(),
+            ]
+        })
         .collect();
     SheetSpec {
         name: if language == "zh" { "错误清单" } else { "Problems" }.to_owned(),
@@ -45,10 +54,7 @@ pub fn write_result(reading: &Reading, language: &str) -> Result<Vec<u8>, bangfu
             Some(row)
         })
         .collect();
-    let refused = SheetSpec {
-        name: if language == "zh" { "退回的行" } else { "Rows to mend" }.to_owned(),
-        columns,
-        rows,
-    };
+    let refused =
+        SheetSpec { name: if language == "zh" { "退回的行" } else { "Rows to mend" }.to_owned(), columns, rows };
     bangfu_office::write_workbook(&[refused, result_sheet(&reading.problems, language)])
 }

@@ -127,7 +127,13 @@ impl<'a> Names<'a> {
             let index = fields.iter().position(|f| f.id == field)?;
             Some((self.first(id) + index, Some(fields[index].ty)))
         });
-        found.ok_or_else(|| content(at, format!("there is no `{name}`"), "name a field, register.field, stratum, size, role, age or year"))
+        found.ok_or_else(|| {
+            content(
+                at,
+                format!("there is no `{name}`"),
+                "name a field, register.field, stratum, size, role, age or year",
+            )
+        })
     }
 
     /// Compiles rules of a register.
@@ -138,8 +144,7 @@ impl<'a> Names<'a> {
         shares: &mut Vec<&'a Share>,
         at: &str,
     ) -> Result<Vec<Assignment>, SynthError>
-    where
-    {
+where {
         let mut compiled = Vec::new();
         for rule in rules {
             let at = format!("{at}, field `{}`", rule.set);
@@ -203,16 +208,18 @@ impl<'a> Names<'a> {
         };
         let text = match json {
             Json::String(text) => text.clone(),
-            Json::Bool(truth) => return if ty == FieldType::Boolean { Ok(Value::Boolean(*truth)) } else { Err(wrong()) },
+            Json::Bool(truth) => {
+                return if ty == FieldType::Boolean { Ok(Value::Boolean(*truth)) } else { Err(wrong()) };
+            }
             number => number.to_string(),
         };
         match ty {
             FieldType::Code(list) => {
                 let codes = self.pack.codes.get(list.index()).ok_or_else(wrong)?;
                 let found = codes.values.iter().position(|code| code.code == text);
-                found.map(|n| Value::Integer(n as i64)).ok_or_else(|| {
-                    content(at, format!("`{text}` is no code of `{}`", codes.id), "correct the code")
-                })
+                found
+                    .map(|n| Value::Integer(n as i64))
+                    .ok_or_else(|| content(at, format!("`{text}` is no code of `{}`", codes.id), "correct the code"))
             }
             FieldType::Date => {
                 let date = text.parse::<jiff::civil::Date>().map_err(|_| wrong())?;
@@ -273,7 +280,9 @@ impl<'a> Names<'a> {
         }
         if let Some(list) = &rule.name {
             let found = self.spec.names.keys().position(|key| key == list);
-            makes.push(Make::Name(found.ok_or_else(|| content(at, format!("there are no names `{list}`"), "see `names:`"))?));
+            makes.push(Make::Name(
+                found.ok_or_else(|| content(at, format!("there are no names `{list}`"), "see `names:`"))?,
+            ));
         }
         if let Some(text) = &rule.sequence {
             makes.push(Make::Sequence(self.parts(text, register, at)?));
@@ -293,9 +302,11 @@ impl<'a> Names<'a> {
             makes.push(Make::Copy(self.slot(name, register, at)?.0));
         }
         if let Some(tally) = &rule.tally {
-            let strata = tally.strata.iter().map(|name| match self.stored(&Json::String(name.clone()), None, "stratum", at)? {
-                Value::Integer(position) => Ok(position as u16),
-                _ => Err(content(at, format!("there is no stratum `{name}`"), "list it under `strata:`")),
+            let strata = tally.strata.iter().map(|name| {
+                match self.stored(&Json::String(name.clone()), None, "stratum", at)? {
+                    Value::Integer(position) => Ok(position as u16),
+                    _ => Err(content(at, format!("there is no stratum `{name}`"), "list it under `strata:`")),
+                }
             });
             makes.push(Make::Tally { members: tally.of == "members", strata: strata.collect::<Result<_, _>>()? });
         }

@@ -78,11 +78,12 @@ pub fn read_given(folder: &Path, pack: &Pack) -> Result<HashMap<String, Vec<(Str
                     register.fields.iter().find(|field| field.id == *name).map(|field| (register, field))
                 });
                 let Some((register, field)) = found else { continue };
-                let value = bangfu_policy::value::parse(text, field.ty, pack, "zh").map_err(|error| SynthError::Content {
-                    at: format!("{}, row {}, column {name}", shown(path), number + 2),
-                    what: error.to_string(),
-                    advice: "correct the cell".to_owned(),
-                })?;
+                let value =
+                    bangfu_policy::value::parse(text, field.ty, pack, "zh").map_err(|error| SynthError::Content {
+                        at: format!("{}, row {}, column {name}", shown(path), number + 2),
+                        what: error.to_string(),
+                        advice: "correct the cell".to_owned(),
+                    })?;
                 given.entry(code.clone()).or_default().push((register.id.clone(), name.clone(), value));
             }
         }

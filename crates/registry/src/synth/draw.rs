@@ -10,9 +10,9 @@ impl Draw {
     /// A source for a seed and a name; different names are independent.
     pub(super) fn new(seed: u64, name: &str) -> Self {
         // FNV-1a: stable across versions, unlike the hashers of the standard library.
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         Self(ChaCha8Rng::seed_from_u64(seed ^ hash))
     }
 

@@ -93,13 +93,23 @@ impl<'a> Generator<'a> {
         let digits = pack.levels.last().map_or(0, |level| level.digits);
         let group = pack.levels.iter().rev().nth(2).or(pack.levels.first()).map_or(0, |level| level.digits);
         let plan = plan(spec, digits, divisions, scale)?;
-        let mut banners: Vec<String> = divisions.iter().filter(|d| d.code.len() == group).map(|d| d.code.clone()).collect();
+        let mut banners: Vec<String> =
+            divisions.iter().filter(|d| d.code.len() == group).map(|d| d.code.clone()).collect();
         banners.sort();
         let as_of = spec.as_of.parse::<jiff::civil::Date>().map(day_of);
         let as_of = as_of.map_err(|_| content("as_of", format!("`{}` is no date", spec.as_of), "write yyyy-mm-dd"))?;
         let mut generator = Self {
-            pack, spec, names, plan, producers: Vec::new(), roots: BTreeMap::new(), shares: Vec::new(), banners, as_of,
-            faults: Vec::new(), given: HashMap::new(),
+            pack,
+            spec,
+            names,
+            plan,
+            producers: Vec::new(),
+            roots: BTreeMap::new(),
+            shares: Vec::new(),
+            banners,
+            as_of,
+            faults: Vec::new(),
+            given: HashMap::new(),
         };
         generator.compile()?;
         generator.compile_faults(scale)?;
@@ -119,7 +129,8 @@ impl<'a> Generator<'a> {
         for rules in &self.spec.registers {
             let at = format!("register `{}`", rules.register);
             let register = self.pack.register(&rules.register);
-            let register = register.ok_or_else(|| content(&at, "the pack has no such register".to_owned(), "correct the id"))?;
+            let register =
+                register.ok_or_else(|| content(&at, "the pack has no such register".to_owned(), "correct the id"))?;
             let mut records = Vec::new();
             for record in rules.records.iter().flatten() {
                 let tests = self.names.tests(record.when.as_ref(), register, &at)?;
@@ -236,7 +247,12 @@ impl<'a> Generator<'a> {
             .faults
             .iter()
             .filter_map(|fault| self.spec.errors.get(fault.spec))
-            .map(|error| PlantedErrors { id: error.id.clone(), finds: error.finds.clone(), count: 0, households: Vec::new() })
+            .map(|error| PlantedErrors {
+                id: error.id.clone(),
+                finds: error.finds.clone(),
+                count: 0,
+                households: Vec::new(),
+            })
             .collect();
         let mut faults = std::mem::take(&mut self.faults);
         let mut numbers = HashMap::new();
@@ -281,7 +297,10 @@ impl<'a> Generator<'a> {
             let Some(village) = self.plan.villages.get(unit.village as usize) else { continue };
             for level in &self.pack.levels {
                 let Some(prefix) = village.get(..level.digits) else { continue };
-                let counts = tallies.by_division.entry(prefix.to_owned()).or_insert_with(|| vec![(0, 0); self.spec.strata.len()]);
+                let counts = tallies
+                    .by_division
+                    .entry(prefix.to_owned())
+                    .or_insert_with(|| vec![(0, 0); self.spec.strata.len()]);
                 if let Some((units, members)) = counts.get_mut(unit.stratum as usize) {
                     *units += 1;
                     *members += u64::from(unit.size);
@@ -566,14 +585,7 @@ impl<'a> Generator<'a> {
     }
 
     /// Hands the record in the cells over, with the errors planted on it.
-    fn emit<'p>(
-        &'p self,
-        index: usize,
-        period: Option<i32>,
-        owner: &str,
-        state: &mut State<'_, 'p>,
-        faults: &[Fault],
-    ) {
+    fn emit<'p>(&'p self, index: usize, period: Option<i32>, owner: &str, state: &mut State<'_, 'p>, faults: &[Fault]) {
         let Some(producer) = self.producers.get(index) else { return };
         let mut kept = Vec::new();
         for (number, fault) in faults.iter().enumerate() {
@@ -594,7 +606,9 @@ impl<'a> Generator<'a> {
                 kept.push((fault.slot, own.clone()));
                 state.cells[fault.slot] = value;
             }
-            if becomes == "previous" && let Some(own) = own {
+            if becomes == "previous"
+                && let Some(own) = own
+            {
                 state.last.insert(fault.slot, own);
             }
         }

@@ -76,9 +76,9 @@ fn spread(
         advice: advice.to_owned(),
     };
     let stratum = spec.strata.iter().position(|stratum| *stratum == quota.stratum);
-    let stratum = stratum.ok_or_else(|| {
-        content(format!("there is no stratum `{}`", quota.stratum), "list it under `strata:`")
-    })? as u16;
+    let stratum = stratum
+        .ok_or_else(|| content(format!("there is no stratum `{}`", quota.stratum), "list it under `strata:`"))?
+        as u16;
     let start = villages.partition_point(|code| *code < quota.division);
     let end = villages.partition_point(|code| code.starts_with(&quota.division) || *code < quota.division);
     if start == end {

@@ -85,8 +85,8 @@ fn unpack(bits: &Bitmap, start: usize, out: &mut [u8]) {
 
 /// Bytes of 0 or 1 → bits.
 pub(super) fn pack(bytes: &[u8]) -> Bitmap {
-    let words = bytes.chunks(64).map(|chunk| {
-        chunk.iter().enumerate().fold(0_u64, |word, (index, byte)| word | u64::from(*byte & 1) << index)
-    });
+    let words = bytes
+        .chunks(64)
+        .map(|chunk| chunk.iter().enumerate().fold(0_u64, |word, (index, byte)| word | u64::from(*byte & 1) << index));
     Bitmap { words: words.collect(), len: bytes.len() }
 }

@@ -118,7 +118,13 @@ struct Inputs<'a> {
 }
 
 #[inline(always)]
-fn view<'a>(shared: &'a Shared<'_>, operand: Operand, lane: Lane, rows: &Range<usize>, work: &'a Workspace) -> View<'a> {
+fn view<'a>(
+    shared: &'a Shared<'_>,
+    operand: Operand,
+    lane: Lane,
+    rows: &Range<usize>,
+    work: &'a Workspace,
+) -> View<'a> {
     let (buffer, range) = match operand {
         Operand::Same(value) => return View::Same(value),
         Operand::Slot(slot) => (&work.slots[slot], 0..rows.len()),
@@ -257,16 +263,29 @@ fn step_of(
         }
         Op::Broadcast { from, .. } => broadcast(shared, step, *from, chunk, range, work, out),
         Op::Aggregate { function, over, value, filter } => {
-            aggregate(shared, step, (*function, *over, value.is_some(), filter.is_some()), &ids, chunk, range, work, out);
+            aggregate(
+                shared,
+                step,
+                (*function, *over, value.is_some(), filter.is_some()),
+                &ids,
+                chunk,
+                range,
+                work,
+                out,
+            );
             if step.checked && *function == Aggregate::Sum {
                 overflowing_sums(shared, step, *over, &ids, chunk, range, work, &mut failures);
             }
         }
-        Op::Add(..) => integers(step, rows, a, b, [va, vb], out, &mut failures, |x, y| x + y, |x, y| x + y, i64::checked_add),
+        Op::Add(..) => {
+            integers(step, rows, a, b, [va, vb], out, &mut failures, |x, y| x + y, |x, y| x + y, i64::checked_add)
+        }
         Op::Subtract(..) => {
             integers(step, rows, a, b, [va, vb], out, &mut failures, |x, y| x - y, |x, y| x - y, i64::checked_sub);
         }
-        Op::AddDays(..) => integers(step, rows, a, b, [va, vb], out, &mut failures, |x, y| x + y, |x, y| x + y, i64::checked_add),
+        Op::AddDays(..) => {
+            integers(step, rows, a, b, [va, vb], out, &mut failures, |x, y| x + y, |x, y| x + y, i64::checked_add)
+        }
         Op::Multiply(..) => {
             integers(step, rows, a, b, [va, vb], out, &mut failures, |x, y| x * y, |x, y| x * y, i64::checked_mul);
         }
@@ -540,7 +559,18 @@ fn rescale(
 ) {
     let factor = 10_i64.pow(u32::from(from.abs_diff(to)));
     if to >= from {
-        integers(step, rows, a, View::Same(factor), [known, None], out, failures, |x, y| x.wrapping_mul(y), |x, y| x.wrapping_mul(y), i64::checked_mul);
+        integers(
+            step,
+            rows,
+            a,
+            View::Same(factor),
+            [known, None],
+            out,
+            failures,
+            |x, y| x.wrapping_mul(y),
+            |x, y| x.wrapping_mul(y),
+            i64::checked_mul,
+        );
         return;
     }
     all_known(out, rows, &[known]);
@@ -932,7 +962,9 @@ fn parameter_values(
             let class = (classes && class_known).then(|| selector.get(row));
             let found = definition.row_on(day, code, class);
             // An unknown class leaves the value unknown, unless a division's own row decides.
-            let decided = class.is_some() || !classes || !definition.has_classes()
+            let decided = class.is_some()
+                || !classes
+                || !definition.has_classes()
                 || found.is_some_and(|row| row.division.is_some());
             let value = if decided { found.map_or(Scalar::Missing, |row| row.value) } else { Scalar::Missing };
             write(row, set.unwrap_or(value), out);
@@ -979,7 +1011,8 @@ fn broadcast(
             for (index, row) in above.clone().enumerate() {
                 let Some(value) = $from.get(start + index) else { break };
                 let (first, last) = (offsets[row] as usize, offsets[row + 1] as usize);
-                let (first, last) = (first.max(range.start) - range.start, last.min(range.end).max(range.start) - range.start);
+                let (first, last) =
+                    (first.max(range.start) - range.start, last.min(range.end).max(range.start) - range.start);
                 for slot in &mut $to[first.min(last)..last] {
                     *slot = *value;
                 }
@@ -1053,7 +1086,9 @@ fn aggregate(
         Aggregate::Sum => {
             let Some((operand, id)) = value else { return };
             let value = view(shared, *operand, lane_of(shared, *id), &below, work);
-            let used = |row: usize| taken.is_none_or(|taken| taken[row] == 1) && value_known.is_none_or(|known| known[row] == 1);
+            let used = |row: usize| {
+                taken.is_none_or(|taken| taken[row] == 1) && value_known.is_none_or(|known| known[row] == 1)
+            };
             if taken.is_none() && value_known.is_none() {
                 with_lanes!(value, count, value => differences(step, rows, count, groups, out, |row| Source::<i64>::at(&value, row)));
             } else {
@@ -1085,7 +1120,8 @@ fn aggregate(
             if let Some(open) = &mut open {
                 // A row with an unknown filter leaves nothing open if its value would not settle the answer anyway.
                 for row in 0..count {
-                    let harmless = value_known.map_or(1, |known| known[row]) & if any { 1 - mask[row] } else { mask[row] };
+                    let harmless =
+                        value_known.map_or(1, |known| known[row]) & if any { 1 - mask[row] } else { mask[row] };
                     open[row] &= 1 - harmless;
                 }
                 out.size_valid(rows);
@@ -1104,7 +1140,8 @@ fn aggregate(
             out.size_valid(rows);
             for row in 0..rows {
                 let (start, end) = start_end(row);
-                let used = (start..end).filter(|row| taken.is_none_or(|taken| taken[*row] == 1)).map(|row| value.get(row));
+                let used =
+                    (start..end).filter(|row| taken.is_none_or(|taken| taken[*row] == 1)).map(|row| value.get(row));
                 let found = if function == Aggregate::Minimum { used.min() } else { used.max() };
                 out.valid[row] = u8::from(found.is_some());
                 put(step.lane, row, found.unwrap_or(0), out);
@@ -1146,7 +1183,6 @@ fn differences(step: &Step, rows: usize, count: usize, groups: &[u32], out: &mut
         put(step.lane, row, sums[end].wrapping_sub(sums[start]), out);
     }
 }
-
 
 /// Groups whose sum does not fit 64 bits; looked for only where the ranges do not rule it out.
 fn overflowing_sums(

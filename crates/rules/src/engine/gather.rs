@@ -97,7 +97,8 @@ fn one(gather: &Gather, part: &Range<usize>, value: Option<&Rows<'_>>, filter: O
     let Some(value) = value else { return found };
     let used = |row: usize| taken.map_or(1, |taken| taken[row]) & value_known.map_or(1, |known| known[row]);
     if let Some(known) = value_known {
-        found.unknown += (0..count).filter(|row| taken.is_none_or(|taken| taken[*row] == 1) && known[*row] == 0).count() as u32;
+        found.unknown +=
+            (0..count).filter(|row| taken.is_none_or(|taken| taken[*row] == 1) && known[*row] == 0).count() as u32;
     }
     let at = slice(value);
     match (gather.function, gather.value_lane) {

@@ -32,7 +32,9 @@ impl Layout {
                 let mut composed = composed;
                 composed.resize(rows + 1, table.rows as u32);
                 let upper = frame.tables.get(&above).map(|table| table.offsets.as_slice()).unwrap_or_default();
-                so_far = Some(upper.iter().map(|row| composed.get(*row as usize).copied().unwrap_or(table.rows as u32)).collect());
+                so_far = Some(
+                    upper.iter().map(|row| composed.get(*row as usize).copied().unwrap_or(table.rows as u32)).collect(),
+                );
                 offsets.insert((above, *below), composed);
             }
             let identity = (0..=table.rows as u32).collect();

@@ -30,8 +30,8 @@ use buffer::{Buffer, Lane, pack as pack_bits};
 use execute::{Chunk, Failure, Workspace};
 use gather::Gathered;
 pub(crate) use layout::Layout;
-pub(crate) use plan::{Wanted, canonical};
 use plan::{Operand, Pass, Plan, Tree, tree_of};
+pub(crate) use plan::{Wanted, canonical};
 
 /// Units of a chunk: enough to make a step worth its dispatch, few enough to stay in the cache.
 const UNITS_PER_CHUNK: usize = 1_536;
@@ -121,12 +121,8 @@ impl<'a> Program<'a> {
             threads => threads,
         };
         let mut kept: HashMap<ExprId, Buffer> = HashMap::new();
-        let mut gathered: Vec<Vec<Gathered>> = self
-            .plan
-            .wanted
-            .iter()
-            .map(|wanted| vec![Gathered::EMPTY; self.rows(wanted.level)])
-            .collect();
+        let mut gathered: Vec<Vec<Gathered>> =
+            self.plan.wanted.iter().map(|wanted| vec![Gathered::EMPTY; self.rows(wanted.level)]).collect();
         let mut failures: Vec<Failure> = Vec::new();
         for pass in &self.plan.passes {
             let division_values = match pass.tree {
@@ -184,7 +180,11 @@ impl<'a> Program<'a> {
             }
             let canonical = |id: &Option<ExprId>| id.map(|id| canonical(self.pack, id));
             let wanted = Wanted {
-                function: *function, over: *over, level: step.entity, value: canonical(value), filter: canonical(filter),
+                function: *function,
+                over: *over,
+                level: step.entity,
+                value: canonical(value),
+                filter: canonical(filter),
             };
             if let Some(number) = self.plan.wanted.iter().position(|have| *have == wanted) {
                 values.insert(step.node, gather::settle(&gathered[number], *function, step.lane));
@@ -197,10 +197,8 @@ impl<'a> Program<'a> {
     fn spans(&self, pass: &Pass, threads: usize) -> Vec<Vec<Range<usize>>> {
         let Tree::Units(unit) = pass.tree else { return vec![vec![0..1]] };
         let units = self.rows(unit);
-        let chunks: Vec<Range<usize>> = (0..units)
-            .step_by(UNITS_PER_CHUNK)
-            .map(|start| start..(start + UNITS_PER_CHUNK).min(units))
-            .collect();
+        let chunks: Vec<Range<usize>> =
+            (0..units).step_by(UNITS_PER_CHUNK).map(|start| start..(start + UNITS_PER_CHUNK).min(units)).collect();
         if chunks.is_empty() {
             return vec![Vec::new()];
         }
@@ -230,7 +228,8 @@ impl<'a> Program<'a> {
     fn run_span(&self, shared: &execute::Shared<'_>, pass: &Pass, chunks: &[Range<usize>]) -> SpanResult {
         let mut result = SpanResult::default();
         let mut work = Workspace::default();
-        let whole: Range<usize> = chunks.first().map_or(0, |chunk| chunk.start)..chunks.last().map_or(0, |chunk| chunk.end);
+        let whole: Range<usize> =
+            chunks.first().map_or(0, |chunk| chunk.start)..chunks.last().map_or(0, |chunk| chunk.end);
         let whole_rows = self.chunk(pass.tree, &whole);
         for gather in &pass.gathers {
             let rows = whole_rows.range(gather.over);
@@ -244,9 +243,9 @@ impl<'a> Program<'a> {
             let chunk = self.chunk(pass.tree, units);
             let kept = &mut result.kept;
             execute::run(shared, pass, &chunk, &mut work, &mut |step, rows, buffer| {
-                let growing = kept.entry(step.node).or_insert_with(|| {
-                    Growing::new(step.lane, whole_rows.range(step.entity).len())
-                });
+                let growing = kept
+                    .entry(step.node)
+                    .or_insert_with(|| Growing::new(step.lane, whole_rows.range(step.entity).len()));
                 growing.push(buffer, rows.len());
             });
             for (gather, (_, start, out)) in pass.gathers.iter().zip(&mut result.gathered) {
@@ -268,7 +267,9 @@ impl<'a> Program<'a> {
         let mut errors: Vec<EvaluationError> = Vec::new();
         for failure in failures {
             let Some(entity) = self.pack.graph[failure.node].entity else { continue };
-            for (index, variable) in self.pack.variables.iter().enumerate().filter(|(_, variable)| variable.of == entity) {
+            for (index, variable) in
+                self.pack.variables.iter().enumerate().filter(|(_, variable)| variable.of == entity)
+            {
                 if errors.len() >= MOST_ERRORS {
                     return Err(EngineError(errors));
                 }
@@ -424,8 +425,12 @@ fn column(buffer: &Buffer, lane: Lane) -> Column {
 fn constant(value: Scalar, rows: usize) -> Column {
     let missing = || Some(pack_bits(&vec![0; rows]));
     match value {
-        Scalar::Boolean(truth) => Column { lanes: Lanes::Bits(pack_bits(&vec![u8::from(truth); rows])), validity: None, range: (0, 1) },
-        Scalar::Integer(value) => Column { lanes: Lanes::I64(vec![value; rows]), validity: None, range: (value, value) },
+        Scalar::Boolean(truth) => {
+            Column { lanes: Lanes::Bits(pack_bits(&vec![u8::from(truth); rows])), validity: None, range: (0, 1) }
+        }
+        Scalar::Integer(value) => {
+            Column { lanes: Lanes::I64(vec![value; rows]), validity: None, range: (value, value) }
+        }
         Scalar::Missing => Column { lanes: Lanes::Bits(pack_bits(&vec![0; rows])), validity: missing(), range: (0, 1) },
     }
 }

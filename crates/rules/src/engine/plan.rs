@@ -145,8 +145,13 @@ pub(super) fn plan(
     indicators: &[Wanted],
 ) -> Plan {
     let empty = Plan {
-        passes: Vec::new(), slots: 0, wanted: indicators.to_vec(), lanes: HashMap::new(), bounds: HashMap::new(),
-        constants: HashMap::new(), kept: HashSet::new(),
+        passes: Vec::new(),
+        slots: 0,
+        wanted: indicators.to_vec(),
+        lanes: HashMap::new(),
+        bounds: HashMap::new(),
+        constants: HashMap::new(),
+        kept: HashSet::new(),
     };
     let mut planner = Planner { pack, frame, overrides, plan: empty, order: Vec::new(), pass: HashMap::new() };
     let roots: Vec<ExprId> = roots.iter().map(|root| canonical(pack, *root)).collect();
@@ -330,8 +335,13 @@ impl Planner<'_> {
                 && tree_of(self.pack, *over) != Tree::Divisions
             {
                 let canonical = |id: &Option<ExprId>| id.map(|id| canonical(self.pack, id));
-                let wanted =
-                    Wanted { function: *function, over: *over, level, value: canonical(value), filter: canonical(filter) };
+                let wanted = Wanted {
+                    function: *function,
+                    over: *over,
+                    level,
+                    value: canonical(value),
+                    filter: canonical(filter),
+                };
                 let pass = self.pass.get(id).copied().unwrap_or(1) - 1;
                 gathers.entry((pass, tree_of(self.pack, *over))).or_default().push(wanted.clone());
                 self.plan.wanted.push(wanted);
@@ -378,7 +388,13 @@ impl Planner<'_> {
             let lane = self.plan.lanes.get(&id).copied().unwrap_or(Lane::Wide);
             let Some(entity) = self.pack.graph[id].entity else { continue };
             building.push(Step {
-                node: id, action: Action::Compute, entity, lane, out: 0, operands, checked: !bounds.fits(),
+                node: id,
+                action: Action::Compute,
+                entity,
+                lane,
+                out: 0,
+                operands,
+                checked: !bounds.fits(),
                 keep: self.plan.kept.contains(&id),
             });
         }
@@ -449,14 +465,22 @@ impl Planner<'_> {
         if let Some(slot) = building.slot.get(&(id, Some(entity))) {
             return Operand::Slot(*slot);
         }
-        let narrow = matches!(value, Scalar::Integer(value) if i32::try_from(value).is_ok()) || value == Scalar::Missing;
+        let narrow =
+            matches!(value, Scalar::Integer(value) if i32::try_from(value).is_ok()) || value == Scalar::Missing;
         let lane = match self.pack.graph[id].ty {
             Type::Boolean => Lane::Mask,
             _ if narrow => Lane::Narrow,
             _ => Lane::Wide,
         };
         let step = Step {
-            node: id, action: Action::Fill(value), entity, lane, out: 0, operands: Vec::new(), checked: false, keep: false,
+            node: id,
+            action: Action::Fill(value),
+            entity,
+            lane,
+            out: 0,
+            operands: Vec::new(),
+            checked: false,
+            keep: false,
         };
         let slot = building.steps.len();
         building.slot.insert((id, Some(entity)), slot);
@@ -469,7 +493,14 @@ impl Planner<'_> {
         let lane = self.plan.lanes.get(&id).copied().unwrap_or(Lane::Wide);
         let Some(entity) = self.pack.graph[id].entity else { return Operand::Same(0) };
         let step = Step {
-            node: id, action: Action::Reload, entity, lane, out: 0, operands: Vec::new(), checked: false, keep: false,
+            node: id,
+            action: Action::Reload,
+            entity,
+            lane,
+            out: 0,
+            operands: Vec::new(),
+            checked: false,
+            keep: false,
         };
         Operand::Slot(building.push(step))
     }

@@ -60,7 +60,12 @@ impl Bounds {
 
 /// Bounds before any check for overflow; `operand` gives those of an operand, `group` the largest number of
 /// descendants that an aggregate runs over. `None` for operations that read columns or parameters.
-pub(super) fn of(op: &Op, scale: impl Fn(usize) -> u8, operand: impl Fn(usize) -> Bounds, group: i128) -> Option<Bounds> {
+pub(super) fn of(
+    op: &Op,
+    scale: impl Fn(usize) -> u8,
+    operand: impl Fn(usize) -> Bounds,
+    group: i128,
+) -> Option<Bounds> {
     let all = |count: usize| (0..count).map(&operand).reduce(Bounds::around).unwrap_or(Bounds::WIDE);
     Some(match op {
         Op::Literal(Scalar::Integer(value)) => Bounds::one(*value),
@@ -77,7 +82,11 @@ pub(super) fn of(op: &Op, scale: impl Fn(usize) -> u8, operand: impl Fn(usize) -
         Op::AddDays(..) => Bounds { low: operand(0).low + operand(1).low, high: operand(0).high + operand(1).high },
         Op::Multiply(..) => {
             let (a, b) = (operand(0), operand(1));
-            if a.magnitude().saturating_mul(b.magnitude()) > i128::MAX as u128 { Bounds::WIDE } else { a.corners(b, |x, y| x * y) }
+            if a.magnitude().saturating_mul(b.magnitude()) > i128::MAX as u128 {
+                Bounds::WIDE
+            } else {
+                a.corners(b, |x, y| x * y)
+            }
         }
         Op::Divide { shift, .. } => {
             let (a, factor) = (operand(0), 10_i128.pow(u32::from(*shift)));

@@ -124,7 +124,9 @@ impl Explainer<'_> {
                         next.extend(value.iter().flat_map(|value| rows.clone().map(|at| (*value, at))));
                     }
                     Op::Case { arms, otherwise } => {
-                        let arm = arms.iter().find(|(condition, _)| self.interpreter.value(*condition, row) == Ok(Scalar::Boolean(true)));
+                        let arm = arms.iter().find(|(condition, _)| {
+                            self.interpreter.value(*condition, row) == Ok(Scalar::Boolean(true))
+                        });
                         next.push((arm.map_or(*otherwise, |(_, value)| *value), row));
                     }
                     Op::Parameter { .. } => {}
@@ -176,7 +178,8 @@ impl Explainer<'_> {
         let distance = gap.checked_mul(i128::from(probe))?.checked_neg()?.div_euclid(moved);
         let base = now.checked_add(i64::try_from(distance).ok()?)?;
         // Away from the present value first: the border itself may still count to the present side.
-        let direction: i64 = if distance < 0 || (distance == 0 && (gap == 0) == (moved > 0) && !truth) { -1 } else { 1 };
+        let direction: i64 =
+            if distance < 0 || (distance == 0 && (gap == 0) == (moved > 0) && !truth) { -1 } else { 1 };
         let mut to = None;
         for away in [direction, -direction] {
             for step in [0, 1, 2, 4, 8, 16, 32, 64, 128] {
@@ -217,7 +220,9 @@ impl Explainer<'_> {
             _ => (String::new(), String::new()),
         };
         let unit = match definition.ty {
-            Type::Number { money: true, .. } => format!(" {}", text_in(&self.pack.policy.currency_symbol, self.language)),
+            Type::Number { money: true, .. } => {
+                format!(" {}", text_in(&self.pack.policy.currency_symbol, self.language))
+            }
             _ => String::new(),
         };
         let written = |value: i64| format!("{}{unit}", format_scalar(Scalar::Integer(value), definition.ty, self.pack));

@@ -81,7 +81,14 @@ impl Explainer<'_> {
                     let title = text_in(&parameter.title, self.language).to_owned();
                     let text = sentence(Sentence::ParameterMissing, self.language, &[&title]);
                     let name = format!("param.{}", parameter.id);
-                    facts.push(MissingFact { name, title, period: None, entity: String::new(), record: String::new(), text });
+                    facts.push(MissingFact {
+                        name,
+                        title,
+                        period: None,
+                        entity: String::new(),
+                        record: String::new(),
+                        text,
+                    });
                 }
                 below
             }

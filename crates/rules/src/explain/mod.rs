@@ -429,7 +429,9 @@ impl Explainer<'_> {
                 for (condition, value) in arms {
                     match self.value(*condition, row) {
                         Scalar::Boolean(false) => {}
-                        Scalar::Boolean(true) if !self.constant(*value) => return self.first_failing(*value, row, inside),
+                        Scalar::Boolean(true) if !self.constant(*value) => {
+                            return self.first_failing(*value, row, inside);
+                        }
                         _ => return self.failing(node, row, inside),
                     }
                 }
@@ -452,7 +454,8 @@ impl Explainer<'_> {
         let mut values = Vec::new();
         for operand in definition.op.operands() {
             let at = &self.pack.graph[operand];
-            if at.ty != Type::Text && !matches!(at.op, Op::Literal(_)) && !matches!(definition.op, Op::Aggregate { .. }) {
+            if at.ty != Type::Text && !matches!(at.op, Op::Literal(_)) && !matches!(definition.op, Op::Aggregate { .. })
+            {
                 let value = self.value(operand, row);
                 let words = words::words(self.pack, operand, self.language, 2);
                 values.push(sentence(Sentence::Is, self.language, &[&words, &self.written(value, at.ty)]));
@@ -572,10 +575,12 @@ impl Explanation {
             let unit = parameter.unit.as_deref().unwrap_or_default();
             let source = if parameter.set { say(Sentence::SetForThisRun, &[]) } else { parameter.source.clone() };
             let from = parameter.from.as_deref().unwrap_or_default();
-            lines.push(say(Sentence::Parameter, &[&parameter.title, value, unit, from, &source, &parameter.confidence]));
+            lines
+                .push(say(Sentence::Parameter, &[&parameter.title, value, unit, from, &source, &parameter.confidence]));
         }
         if !self.clauses.is_empty() {
-            let clauses: Vec<String> = self.clauses.iter().map(|c| format!("{} {}", c.id, c.phrase).trim().to_owned()).collect();
+            let clauses: Vec<String> =
+                self.clauses.iter().map(|c| format!("{} {}", c.id, c.phrase).trim().to_owned()).collect();
             lines.push(say(Sentence::Clauses, &[&clauses.join("; ")]));
         }
         tree_lines(&self.tree, 0, &mut lines);

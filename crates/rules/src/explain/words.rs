@@ -27,7 +27,12 @@ pub(super) fn words(pack: &Pack, node: ExprId, language: &str, depth: usize) -> 
     let below = |node: ExprId| {
         let leaf = matches!(
             pack.graph[node].op,
-            Op::Variable { .. } | Op::Field { .. } | Op::Parameter { .. } | Op::Literal(_) | Op::Broadcast { .. } | Op::AsOf { .. }
+            Op::Variable { .. }
+                | Op::Field { .. }
+                | Op::Parameter { .. }
+                | Op::Literal(_)
+                | Op::Broadcast { .. }
+                | Op::AsOf { .. }
         );
         if depth == 0 && !leaf { "…".to_owned() } else { words(pack, node, language, depth.saturating_sub(1)) }
     };
@@ -35,12 +40,20 @@ pub(super) fn words(pack: &Pack, node: ExprId, language: &str, depth: usize) -> 
         let text = below(node);
         let compound = matches!(
             pack.graph[node].op,
-            Op::Add(..) | Op::Subtract(..) | Op::Multiply(..) | Op::And(_) | Op::Or(_) | Op::Compare(..) | Op::Case { .. }
+            Op::Add(..)
+                | Op::Subtract(..)
+                | Op::Multiply(..)
+                | Op::And(_)
+                | Op::Or(_)
+                | Op::Compare(..)
+                | Op::Case { .. }
         );
         if compound { format!("({text})") } else { text }
     };
     let join = |parts: &[ExprId], by: &str| parts.iter().map(|part| inner(*part)).collect::<Vec<_>>().join(by);
-    let call = |name: &str, parts: &[ExprId]| format!("{name}({})", parts.iter().map(|p| below(*p)).collect::<Vec<_>>().join(", "));
+    let call = |name: &str, parts: &[ExprId]| {
+        format!("{name}({})", parts.iter().map(|p| below(*p)).collect::<Vec<_>>().join(", "))
+    };
     // The parts of a sum stand on one level, however its tree leans.
     let chain = |node: ExprId| match pack.graph[node].op {
         Op::Add(..) | Op::Subtract(..) => words(pack, node, language, depth),
@@ -82,7 +95,8 @@ pub(super) fn words(pack: &Pack, node: ExprId, language: &str, depth: usize) -> 
                 Aggregate::All => pick("全部", "all"),
             };
             let value = value.map(|value| format!(": {}", below(value))).unwrap_or_default();
-            let filter = filter.map(|filter| format!("{}{}", pick("，其中 ", ", where "), below(filter))).unwrap_or_default();
+            let filter =
+                filter.map(|filter| format!("{}{}", pick("，其中 ", ", where "), below(filter))).unwrap_or_default();
             format!("{name} {entity}{value}{filter}")
         }
         Op::Add(a, b) | Op::AddDays(a, b) => format!("{} + {}", chain(*a), below(*b)),

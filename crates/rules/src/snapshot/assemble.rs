@@ -141,9 +141,8 @@ fn entity(pack: &Pack, needs: &Needs, id: RegisterId, mut register: Loaded, read
     let unsorted = if all_stay {
         (1..owners.len() as u32).into_par_iter().any(|row| !ordered(row - 1, row))
     } else {
-        order = (0..owners.len() as u32)
-            .filter(|row| owner(*row) != NONE && doubled.binary_search(row).is_err())
-            .collect();
+        order =
+            (0..owners.len() as u32).filter(|row| owner(*row) != NONE && doubled.binary_search(row).is_err()).collect();
         order.windows(2).any(|pair| matches!(pair, [a, b] if !ordered(*a, *b)))
     };
     if unsorted {
@@ -157,10 +156,9 @@ fn entity(pack: &Pack, needs: &Needs, id: RegisterId, mut register: Loaded, read
     let source = |at: usize| if in_place { at as u32 } else { order.get(at).copied().unwrap_or(NONE) };
     let mut table = Table { rows, ..Table::default() };
     table.keys = match &register.key {
-        Some(keys) => (0..rows)
-            .into_par_iter()
-            .map(|at| keys.get(source(at) as usize).unwrap_or_default().to_owned())
-            .collect(),
+        Some(keys) => {
+            (0..rows).into_par_iter().map(|at| keys.get(source(at) as usize).unwrap_or_default().to_owned()).collect()
+        }
         None => vec![String::new(); rows],
     };
     let mut offsets = vec![0_u32; parent_rows + 1];

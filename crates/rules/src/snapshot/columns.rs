@@ -13,7 +13,10 @@ pub(crate) const NONE: u32 = u32::MAX;
 /// All bits of a length set or not.
 pub(crate) fn filled(len: usize, value: bool) -> Bitmap {
     let mut words = vec![u64::from(value).wrapping_neg(); len.div_ceil(64)];
-    if value && let Some(last) = words.last_mut() && !len.is_multiple_of(64) {
+    if value
+        && let Some(last) = words.last_mut()
+        && !len.is_multiple_of(64)
+    {
         *last = (1 << (len % 64)) - 1;
     }
     Bitmap { words, len }
@@ -21,7 +24,9 @@ pub(crate) fn filled(len: usize, value: bool) -> Bitmap {
 
 /// Sets or clears a bit; nothing beyond the length.
 pub(crate) fn set(bitmap: &mut Bitmap, at: usize, value: bool) {
-    if at < bitmap.len && let Some(word) = bitmap.words.get_mut(at / 64) {
+    if at < bitmap.len
+        && let Some(word) = bitmap.words.get_mut(at / 64)
+    {
         if value {
             *word |= 1 << (at % 64);
         } else {
@@ -104,7 +109,8 @@ impl Growing {
 
     /// Adds values. Those that are missing are overwritten with a known one, so that they do not widen the range.
     pub(crate) fn push(&mut self, values: &mut [i64], known: Option<Bitmap>) {
-        let known = known.filter(|known| known.words.iter().map(|word| word.count_ones() as usize).sum::<usize>() < values.len());
+        let known = known
+            .filter(|known| known.words.iter().map(|word| word.count_ones() as usize).sum::<usize>() < values.len());
         if let Some(known) = &known {
             let first = (0..values.len()).find(|at| bit(known, *at)).and_then(|at| values.get(at)).copied();
             let filler = first.unwrap_or(self.range.map_or(0, |range| range.0));
@@ -181,12 +187,10 @@ impl Growing {
             *self = other;
             return;
         }
-        let moved: Vec<i64> =
-            std::mem::take(&mut other.dictionary).iter().map(|text| self.position(text)).collect();
+        let moved: Vec<i64> = std::mem::take(&mut other.dictionary).iter().map(|text| self.position(text)).collect();
         if self.kind == Kind::Text {
-            let mut positions: Vec<i64> = (0..other.len)
-                .map(|row| moved.get(number(&other.lanes, row) as usize).copied().unwrap_or(0))
-                .collect();
+            let mut positions: Vec<i64> =
+                (0..other.len).map(|row| moved.get(number(&other.lanes, row) as usize).copied().unwrap_or(0)).collect();
             self.push(&mut positions, other.validity);
             return;
         }
@@ -345,7 +349,10 @@ mod tests {
         let known = |value| Scalar::Integer(value);
         assert_eq!(values, [known(1), known(2), known(3), known(300), Scalar::Missing, known(-70_000)]);
         let taken = gather(&column, &[5, NONE, 0]);
-        assert_eq!([stored(&taken, 0), stored(&taken, 1), stored(&taken, 2)], [known(-70_000), Scalar::Missing, known(1)]);
+        assert_eq!(
+            [stored(&taken, 0), stored(&taken, 1), stored(&taken, 2)],
+            [known(-70_000), Scalar::Missing, known(1)]
+        );
     }
 
     #[test]

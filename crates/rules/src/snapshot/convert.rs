@@ -22,7 +22,10 @@ use crate::frame::Bitmap;
 pub(crate) enum Target<'a> {
     Integer,
     /// Integers count whole numbers (`whole`) or units of `10^-scale`.
-    Decimal { scale: u8, whole: bool },
+    Decimal {
+        scale: u8,
+        whole: bool,
+    },
     Date,
     Boolean,
     Code(HashMap<&'a str, i64>),
@@ -115,7 +118,12 @@ struct Sink<'s> {
 
 impl Sink<'_> {
     /// Takes over all values; `make` gives `None` for a value that is none.
-    fn numbers<T: Copy + std::fmt::Display>(&mut self, array: &dyn Array, values: &[T], make: impl Fn(T) -> Option<i64>) {
+    fn numbers<T: Copy + std::fmt::Display>(
+        &mut self,
+        array: &dyn Array,
+        values: &[T],
+        make: impl Fn(T) -> Option<i64>,
+    ) {
         self.known = validity(array);
         self.values.clear();
         self.values.reserve(values.len());
@@ -350,11 +358,9 @@ fn date_of_text(text: &str) -> Option<i64> {
 pub(crate) fn push_texts(texts: &mut Texts, array: &ArrayRef) -> Result<(), WrongType> {
     let array = match array.data_type() {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => array.clone(),
-        DataType::Dictionary(_, _)
-        | DataType::Int32
-        | DataType::Int64
-        | DataType::UInt32
-        | DataType::UInt64 => cast(array, &DataType::Utf8).map_err(|_| WrongType)?,
+        DataType::Dictionary(_, _) | DataType::Int32 | DataType::Int64 | DataType::UInt32 | DataType::UInt64 => {
+            cast(array, &DataType::Utf8).map_err(|_| WrongType)?
+        }
         _ => return Err(WrongType),
     };
     if let Some(plain) = array.as_string_opt::<i32>() {

@@ -120,11 +120,7 @@ impl Sources {
     }
 
     /// Rows in memory.
-    pub(super) fn of_batches(
-        pack: &Pack,
-        batches: &HashMap<RegisterId, Vec<RecordBatch>>,
-        needs: &Needs,
-    ) -> Self {
+    pub(super) fn of_batches(pack: &Pack, batches: &HashMap<RegisterId, Vec<RecordBatch>>, needs: &Needs) -> Self {
         let all = (0..pack.registers.len()).map(|index| RegisterId(index as u16)).filter(|id| needed(needs, *id));
         let registers = all.map(|register| {
             let pieces = batches.get(&register).into_iter().flatten().cloned().map(Piece::Batch).collect();
@@ -452,8 +448,12 @@ fn decode(pack: &Pack, source: &Source, wanted: Wanted, piece: usize) -> Result<
             let failed = |source| SnapshotError::Parquet { path: path.to_path_buf(), source };
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(open(path)?, metadata.clone());
             let mask = ProjectionMask::roots(metadata.parquet_schema(), [index]);
-            let reader =
-                builder.with_projection(mask).with_row_groups(vec![*group]).with_batch_size(BATCH).build().map_err(failed)?;
+            let reader = builder
+                .with_projection(mask)
+                .with_row_groups(vec![*group])
+                .with_batch_size(BATCH)
+                .build()
+                .map_err(failed)?;
             for batch in reader {
                 let batch = batch.map_err(|error| SnapshotError::Parquet {
                     path: path.to_path_buf(),

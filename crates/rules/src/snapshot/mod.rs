@@ -69,7 +69,9 @@ pub enum SnapshotError {
         source: arrow::error::ArrowError,
     },
     /// A column that must be there is not.
-    #[error("{place}: the column `{column}` is missing; add it, or name it under `columns:` of the register `{register}`")]
+    #[error(
+        "{place}: the column `{column}` is missing; add it, or name it under `columns:` of the register `{register}`"
+    )]
     NoColumn {
         /// File or register.
         place: String,
@@ -144,13 +146,17 @@ impl Warning {
                 format!("{register}.{column}：{count} 个值无效，按缺失处理；首处：{first}。请更正来源数据。")
             }
             WarningKind::BadValue => {
-                format!("{register}.{column}: {count} invalid values count as missing; first: {first}. Correct the source.")
+                format!(
+                    "{register}.{column}: {count} invalid values count as missing; first: {first}. Correct the source."
+                )
             }
             WarningKind::NoColumn if zh => {
                 format!("{register}.{column}：快照中没有此列，按全部缺失处理。需要时请补上该列。")
             }
             WarningKind::NoColumn => {
-                format!("{register}.{column}: no such column, so it is missing everywhere. Add the column if you have it.")
+                format!(
+                    "{register}.{column}: no such column, so it is missing everywhere. Add the column if you have it."
+                )
             }
             WarningKind::Orphan if zh => {
                 format!("{register}：{count} 行找不到所属的上级记录或区划，不参加计算；首处：{first}。")

@@ -37,7 +37,14 @@ pub(crate) fn compare(pack: &Pack, frame: &Frame, threads: usize) -> usize {
                     (found, _) => found,
                 };
                 let variable = &pack.variables[id.index()];
-                assert_eq!(found, expected, "{} of {} row {row}: {}", variable.id, pack.entity_id(*entity), variable.formula);
+                assert_eq!(
+                    found,
+                    expected,
+                    "{} of {} row {row}: {}",
+                    variable.id,
+                    pack.entity_id(*entity),
+                    variable.formula
+                );
                 compared += 1;
             }
         }

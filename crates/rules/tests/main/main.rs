@@ -1,7 +1,7 @@
 //! Integration tests of the rules crate, in one binary so that they link once.
 
 mod engine;
-mod packs;
 mod pack_cases;
+mod packs;
 mod results;
 mod snapshots;

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use bangfu_policy::ir::Scalar;
 use bangfu_policy::model::{Entity, Pack, VariableId};
+use bangfu_rules::cases;
 use bangfu_rules::frame::{Bitmap, Column, Frame, Lanes};
 use bangfu_rules::interpret::Interpreter;
 use bangfu_rules::needs::Needs;
 use bangfu_rules::results::{self, IndicatorRow, Summary};
-use bangfu_rules::cases;
 
 use crate::packs;
 
@@ -22,15 +22,22 @@ fn evaluated(pack: &Pack, frame: &Frame) -> HashMap<Entity, Vec<(VariableId, Col
         let values: Vec<Scalar> = (0..rows).map(|row| interpreter.variable(id, row).unwrap()).collect();
         let bits = |test: &dyn Fn(&Scalar) -> bool| {
             let mut words = vec![0; rows.div_ceil(64)];
-            values.iter().enumerate().filter(|(_, value)| test(value)).for_each(|(row, _)| words[row / 64] |= 1 << (row % 64));
+            values
+                .iter()
+                .enumerate()
+                .filter(|(_, value)| test(value))
+                .for_each(|(row, _)| words[row / 64] |= 1 << (row % 64));
             Bitmap { words, len: rows }
         };
         let lanes = if variable.ty == bangfu_policy::ir::Type::Boolean {
             Lanes::Bits(bits(&|value| *value == Scalar::Boolean(true)))
         } else {
-            Lanes::I64(values.iter().map(|value| if let Scalar::Integer(number) = value { *number } else { 0 }).collect())
+            Lanes::I64(
+                values.iter().map(|value| if let Scalar::Integer(number) = value { *number } else { 0 }).collect(),
+            )
         };
-        let column = Column { lanes, validity: Some(bits(&|value| *value != Scalar::Missing)), range: (i64::MIN, i64::MAX) };
+        let column =
+            Column { lanes, validity: Some(bits(&|value| *value != Scalar::Missing)), range: (i64::MIN, i64::MAX) };
         entities.entry(variable.of).or_default().push((id, column));
     }
     entities

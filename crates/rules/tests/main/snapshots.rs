@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Decimal128Array, Int32Array, RecordBatch, StringArray, UInt32Array, Date32Array, BooleanArray, Int64Array};
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    UInt32Array,
+};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{DataType, Field, Schema};
 use bangfu_policy::model::{Entity, Pack, RegisterId};
@@ -62,7 +65,8 @@ variables:
 const DAY: i32 = 16_800;
 
 /// A household of the test: village, kind, note, area, wages of 2014 and 2015, and members (birth, insured, months).
-type Home = (u8, Option<bool>, Option<u8>, Option<i64>, [Option<i64>; 2], Vec<(Option<i32>, Option<bool>, Option<i64>)>);
+type Home =
+    (u8, Option<bool>, Option<u8>, Option<i64>, [Option<i64>; 2], Vec<(Option<i32>, Option<bool>, Option<i64>)>);
 
 fn homes() -> impl Strategy<Value = Vec<Home>> {
     let money = || prop::option::weighted(0.8, -5_000_000_i64..5_000_000);
@@ -143,7 +147,8 @@ fn contents(pack: &Pack, frame: &Frame) -> Vec<String> {
     for (entity, table) in &frame.tables {
         for row in 0..table.rows {
             for ((field, shift), column) in &table.columns {
-                let value = stored_text(column, row).map_or_else(|| format!("{:?}", stored(column, row)), str::to_owned);
+                let value =
+                    stored_text(column, row).map_or_else(|| format!("{:?}", stored(column, row)), str::to_owned);
                 let name = &pack.field(*field).unwrap().id;
                 lines.push(format!("{} {} {name} {shift} {value}", pack.entity_id(*entity), table.keys[row]));
             }
@@ -236,7 +241,8 @@ fn strings(values: &[&str]) -> ArrayRef {
 }
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
-    let fields: Vec<_> = columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
+    let fields: Vec<_> =
+        columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true)).collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(_, array)| array).collect()).unwrap()
 }
 
@@ -259,7 +265,8 @@ fn wrong_rows_are_reported_with_their_first_place() {
     ]);
     let reading = snapshot::from_batches(&pack, &given, &Needs::everything(&pack), DAY).unwrap();
     let count = |kind, register: &str, column: &str| {
-        let mut found = reading.warnings.iter().filter(|w| w.kind == kind && w.register == register && w.column == column);
+        let mut found =
+            reading.warnings.iter().filter(|w| w.kind == kind && w.register == register && w.column == column);
         found.next().map(|warning| warning.count)
     };
     assert_eq!(count(WarningKind::Orphan, "household", ""), Some(1));
@@ -271,7 +278,9 @@ fn wrong_rows_are_reported_with_their_first_place() {
     assert_eq!(count(WarningKind::BadValue, "person", "birth"), Some(2));
     let household = &reading.frame.tables[&pack.entity("household").unwrap()];
     assert_eq!(household.keys, ["1", "2"]);
-    assert!(reading.warnings.iter().all(|warning| warning.text("zh").contains('。') && warning.text("en").contains('.')));
+    assert!(
+        reading.warnings.iter().all(|warning| warning.text("zh").contains('。') && warning.text("en").contains('.'))
+    );
 }
 
 #[test]
@@ -301,6 +310,7 @@ fn a_folder_that_cannot_be_read_says_what_to_do() {
 fn columns_are_those_of_the_format() {
     let pack = packs::of_text(PACK);
     let schema = snapshot::schema(&pack, pack.register("income").unwrap());
-    let columns: Vec<_> = schema.fields().iter().map(|field| (field.name().as_str(), field.data_type().clone())).collect();
+    let columns: Vec<_> =
+        schema.fields().iter().map(|field| (field.name().as_str(), field.data_type().clone())).collect();
     assert_eq!(columns, [("no", DataType::Utf8), ("period", DataType::Int32), ("wage", DataType::Decimal128(18, 2))]);
 }

@@ -67,7 +67,8 @@ pub(crate) fn load(
         (None, Entity::Register(_)) => "_parent = ?1 and _period is ?2".to_owned(),
         (None, Entity::Level(_)) => "_division = ?1 and _period is ?2".to_owned(),
     };
-    let mut existing = connection.prepare(&format!("select _id, _parent, _division{names} from {table} where {identity}"))?;
+    let mut existing =
+        connection.prepare(&format!("select _id, _parent, _division{names} from {table} where {identity}"))?;
     let sets: String = register.fields.iter().map(|field| format!(", \"{}\" = ?", field.id)).collect();
     let mut update =
         connection.prepare(&format!("update {table} set _version = _version + 1, _changed = ?{sets} where _id = ?"))?;
@@ -91,7 +92,9 @@ pub(crate) fn load(
         cells.clear();
         for (field, array) in register.fields.iter().zip(&fields) {
             cells.push(match array.map_or(Cell::Null, |array| cell(array, row)) {
-                Cell::Text(text) if field.secret => loading.secrets.seal(&field.id, text).map_or(Cell::Null, Cell::Sealed),
+                Cell::Text(text) if field.secret => {
+                    loading.secrets.seal(&field.id, text).map_or(Cell::Null, Cell::Sealed)
+                }
                 cell => cell,
             });
         }
@@ -190,7 +193,8 @@ impl<'c> Parents<'c> {
         let (find, digits) = match register.parent {
             Entity::Register(parent) => {
                 let parent = &pack.registers[parent.index()];
-                let key = parent.key.and_then(|key| parent.fields.get(key as usize)).map_or("_id", |key| key.id.as_str());
+                let key =
+                    parent.key.and_then(|key| parent.fields.get(key as usize)).map_or("_id", |key| key.id.as_str());
                 let sql = format!("select _id, _division from {} where \"{key}\" = ?", schema::table(parent));
                 (Some(connection.prepare(&sql)?), 0)
             }

@@ -37,7 +37,11 @@ pub(crate) fn read(
         Entity::Register(parent) => {
             let parent = &pack.registers[parent.index()];
             let key = parent.key.and_then(|key| parent.fields.get(key as usize)).map_or("_id", |key| key.id.as_str());
-            (format!("p.\"{key}\""), format!(" join {} p on p._id = t._parent", schema::table(parent)), format!("p.\"{key}\""))
+            (
+                format!("p.\"{key}\""),
+                format!(" join {} p on p._id = t._parent", schema::table(parent)),
+                format!("p.\"{key}\""),
+            )
         }
         Entity::Level(_) => ("t._division".to_owned(), String::new(), "t._division".to_owned()),
     };
