@@ -81,7 +81,9 @@ fn tidy_step(counts: &mut Counts) -> Result<()> {
     let findings = tidy::all()?;
     for (check, found) in &findings {
         println!("tidy {check} ... {}", if found.is_empty() { "ok" } else { "FAILED" });
-        found.iter().for_each(|line| println!("    {line}"));
+        for line in found {
+            println!("    {line}");
+        }
         counts.passed += u64::from(found.is_empty());
         counts.failed += u64::from(!found.is_empty());
     }

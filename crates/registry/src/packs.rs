@@ -55,7 +55,7 @@ pub fn read_folder(folder: &Path) -> Result<Vec<SourceFile>, PackError> {
             }
         }
     }
-    if !files.iter().any(|file| file.path.ends_with(".yaml")) {
+    if !files.iter().any(|file| is_yaml(&file.path)) {
         return Err(PackError::Empty { path: folder.display().to_string() });
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -69,6 +69,10 @@ pub fn read_folder(folder: &Path) -> Result<Vec<SourceFile>, PackError> {
 pub fn read(folder: &Path) -> Result<Pack, PackError> {
     let files = read_folder(folder)?;
     load(&files).map_err(|diagnostics| PackError::Wrong { diagnostics, files })
+}
+
+fn is_yaml(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|ending| ending == "yaml")
 }
 
 fn is_source(path: &Path) -> bool {

@@ -75,11 +75,11 @@ type Value<'v> = dyn Fn(ExprId, usize) -> Scalar + Sync + 'v;
 type Sums<'v> = dyn Fn(&Wanted) -> Option<&'v [Gathered]> + Sync + 'v;
 
 /// All indicators.
-pub(crate) fn compute<'v>(
+pub(crate) fn compute(
     pack: &Pack,
     frame: &Frame,
     layout: &Layout,
-    sums: &Sums<'v>,
+    sums: &Sums<'_>,
     value: &Value<'_>,
 ) -> Vec<IndicatorRow> {
     let levels: Vec<Entity> = (0..pack.levels.len()).map(|index| Entity::Level(LevelId(index as u16))).collect();
@@ -132,13 +132,13 @@ fn ranges(frame: &Frame, layout: &Layout, level: Entity, below: Entity) -> Vec<R
 
 type Parts<'a> = (&'a Indicator, &'a Combination, Option<&'a Combination>);
 
-fn quotients<'v>(
+fn quotients(
     pack: &Pack,
     frame: &Frame,
     layout: &Layout,
     level: Entity,
     (indicator, numerator, denominator): Parts<'_>,
-    sums: &Sums<'v>,
+    sums: &Sums<'_>,
     value: &Value<'_>,
 ) -> Vec<IndicatorRow> {
     let above = combined(pack, frame, layout, level, numerator, sums, value);
@@ -174,13 +174,13 @@ fn quotients<'v>(
 }
 
 /// Value and unknown rows of a combination for every division of a level.
-fn combined<'v>(
+fn combined(
     pack: &Pack,
     frame: &Frame,
     layout: &Layout,
     level: Entity,
     combination: &Combination,
-    sums: &Sums<'v>,
+    sums: &Sums<'_>,
     value: &Value<'_>,
 ) -> Vec<(Option<i64>, i64)> {
     let rows = frame.tables.get(&level).map_or(0, |table| table.rows);
@@ -206,13 +206,13 @@ fn combined<'v>(
 }
 
 /// An aggregate for every division of a level; none for levels below the records.
-fn gathered<'v>(
+fn gathered(
     pack: &Pack,
     frame: &Frame,
     layout: &Layout,
     level: Entity,
     aggregate: &IndicatorAggregate,
-    sums: &Sums<'v>,
+    sums: &Sums<'_>,
     value: &Value<'_>,
 ) -> Vec<Option<Gathered>> {
     let wanted = of_aggregate(pack, aggregate);

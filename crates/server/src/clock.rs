@@ -1,18 +1,18 @@
 //! Time and ids: the one place that asks the machine for them.
 
 /// Milliseconds since 1970-01-01 UTC.
-pub fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Today in UTC, days since 1970-01-01.
-pub fn today() -> i32 {
+pub(crate) fn today() -> i32 {
     (now() / 86_400_000) as i32
 }
 
 /// An id for a run: it sorts by time.
-pub fn run_id() -> String {
+pub(crate) fn run_id() -> String {
     let now = now();
     let (year, month, day) = bangfu_policy::arithmetic::civil(now / 86_400_000);
     let second = now / 1000 % 86_400;

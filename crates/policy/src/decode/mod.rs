@@ -133,7 +133,7 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     check_sections(roots, report);
     let head = section(roots, "policy");
     if let Some(node) = head.first() {
-        structure::policy(pack, node, report)
+        structure::policy(pack, node, report);
     } else {
         let file = roots.first().map_or_else(Place::default, |root| root.place.clone());
         report.say(&file, "the pack has no `policy:`", "add a file with `policy: {id: …, title: …, languages: […]}`");

@@ -213,7 +213,7 @@ fn row(
                         }
                     }
                     None => {
-                        report.say(place, format!("`{code}` is not a code of `{}`", codes.id), "use its codes as keys")
+                        report.say(place, format!("`{code}` is not a code of `{}`", codes.id), "use its codes as keys");
                     }
                 }
             }

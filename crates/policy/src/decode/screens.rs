@@ -96,7 +96,7 @@ fn named<T>(
     let mut found = Vec::new();
     for (id, place) in cursor.texts(key, report) {
         if let Some(item) = find(&id) {
-            found.push(item)
+            found.push(item);
         } else {
             let known = known();
             let near = crate::diagnostic::nearest(&id, known.iter().map(String::as_str));

@@ -116,7 +116,7 @@ impl Mapping {
             _ => {
                 let fields = pack.registers.get(register.index()).map(|r| r.fields.as_slice()).unwrap_or_default();
                 let some: Vec<_> =
-                    fields.iter().take(6).flat_map(|field| field.title.values().next()).cloned().collect();
+                    fields.iter().take(6).filter_map(|field| field.title.values().next()).cloned().collect();
                 Err(IntakeError::Header { some: some.join("、") })
             }
         }

@@ -196,16 +196,17 @@ impl<'a> Intake<'a> {
                 Target::Parent(_) => owner = Some(text.to_owned()),
                 Target::Division => division = Some(text.to_owned()),
                 Target::DivisionName(position) => names[*position] = text.to_owned(),
-                Target::Period => match text.trim_end_matches('年').parse() {
-                    Ok(year) => period = Some(year),
-                    Err(_) => {
+                Target::Period => {
+                    if let Ok(year) = text.trim_end_matches('年').parse() {
+                        period = Some(year);
+                    } else {
                         let (message, advice) = (
                             self.word("不是年度", "this is not a period"),
                             self.word("填写四位年份", "write four digits"),
                         );
                         self.say(number, header, text, "period", message, advice);
                     }
-                },
+                }
                 Target::Field(field) => {
                     if let Some(value) = self.cell(number, header, text, *field, self.mapping.systems[index].as_deref())
                     {
@@ -215,20 +216,19 @@ impl<'a> Intake<'a> {
             }
         }
         if !names.is_empty() {
-            match self.divisions.find(&names) {
-                Some(code) => division = Some(code.to_owned()),
-                None => {
-                    let path = names.join(" / ");
-                    let message = self.word(
-                        "行政区划中找不到这个嘎查村，或有重名",
-                        "no division, or more than one, has this path of names",
-                    );
-                    let advice = self.word(
-                        "核对旗县、苏木乡镇、嘎查村名称，或增加行政区划代码列",
-                        "check the names, or add a column with the division code",
-                    );
-                    self.say(number, "", &path, "division", message, advice);
-                }
+            if let Some(code) = self.divisions.find(&names) {
+                division = Some(code.to_owned());
+            } else {
+                let path = names.join(" / ");
+                let message = self.word(
+                    "行政区划中找不到这个嘎查村，或有重名",
+                    "no division, or more than one, has this path of names",
+                );
+                let advice = self.word(
+                    "核对旗县、苏木乡镇、嘎查村名称，或增加行政区划代码列",
+                    "check the names, or add a column with the division code",
+                );
+                self.say(number, "", &path, "division", message, advice);
             }
         } else if let Some(code) = &division
             && !self.divisions.codes.contains(code)

@@ -20,6 +20,9 @@ pub struct ListedDivision {
     pub name_en: String,
 }
 
+/// Known facts by division code: `(register, field, value)`.
+pub type Given = HashMap<String, Vec<(String, String, Value)>>;
+
 /// Reads `data/demo.yaml`.
 ///
 /// # Errors
@@ -57,8 +60,8 @@ pub fn read_divisions(folder: &Path) -> Result<Vec<ListedDivision>, SynthError> 
 ///
 /// # Errors
 /// A file cannot be read, or a value does not fit its field.
-pub fn read_given(folder: &Path, pack: &Pack) -> Result<HashMap<String, Vec<(String, String, Value)>>, SynthError> {
-    let mut given: HashMap<String, Vec<(String, String, Value)>> = HashMap::new();
+pub fn read_given(folder: &Path, pack: &Pack) -> Result<Given, SynthError> {
+    let mut given = Given::new();
     let attached: Vec<_> = pack
         .registers
         .iter()

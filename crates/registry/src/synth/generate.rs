@@ -159,7 +159,9 @@ impl<'a> Generator<'a> {
             match parent {
                 Entity::Register(above) => {
                     let above = self.producers.iter_mut().find(|producer| producer.register == above);
-                    above.into_iter().for_each(|producer| producer.below.push(index));
+                    if let Some(producer) = above {
+                        producer.below.push(index);
+                    }
                 }
                 Entity::Level(_) => self.roots.entry(parent).or_default().push(index),
             }
@@ -430,8 +432,7 @@ impl<'a> Generator<'a> {
             let age = match (age, younger, older, near) {
                 (Some(range), ..) => years(&mut state.draw, *range),
                 (_, Some(range), ..) => head - years(&mut state.draw, *range),
-                (_, _, Some(range), _) => head + years(&mut state.draw, *range),
-                (_, _, _, Some(range)) => head + years(&mut state.draw, *range),
+                (_, _, Some(range), _) | (_, _, _, Some(range)) => head + years(&mut state.draw, *range),
                 _ => head,
             };
             let age = age.clamp(0, 104);

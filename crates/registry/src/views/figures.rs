@@ -66,7 +66,7 @@ pub fn short(x: f64, language: Language) -> String {
         Language::English if size >= 1e4 => (x / 1e3, "k"),
         _ => return if x.fract().abs() < 1e-9 { grouped(x as i64) } else { decimals(x, 2) },
     };
-    let digits = if value.abs() >= 100.0 { 1 } else { 2 };
+    let digits = if value.abs() >= 100.0 || language == Language::English { 1 } else { 2 };
     format!("{}{word}", trimmed(&decimals(value, digits)))
 }
 

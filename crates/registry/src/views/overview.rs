@@ -72,6 +72,8 @@ pub struct Area {
     pub y: f64,
     /// Whether a label has room.
     pub labelled: bool,
+    #[serde(skip)]
+    width: f64,
 }
 
 /// A class of the legend.
@@ -184,24 +186,24 @@ pub fn map(
     let limits = map::limits(&known, 5);
     let words = |value: f64| figures::indicator(value, indicator.unit, language);
     let Drawing { width, height, shapes } = map::draw(&below, 760.0, 520.0);
-    let areas: Vec<Area> = shapes
+    let mut areas: Vec<Area> = shapes
         .into_iter()
         .map(|shape| {
             let value = value(&shape.code);
-            let name = places.name(&shape.code, language);
-            let glyph = if language == Language::Chinese { 14.0 } else { 7.2 };
             Area {
-                labelled: shape.width > name.chars().count() as f64 * glyph * 0.75,
+                labelled: false,
                 value: value.map_or_else(|| "—".to_owned(), words),
                 step: value.map(|value| map::step(value, &limits)),
-                name,
+                name: places.name(&shape.code, language),
                 code: shape.code,
                 path: shape.path,
                 x: shape.x,
                 y: shape.y,
+                width: shape.width,
             }
         })
         .collect();
+    label(&mut areas, if language == Language::Chinese { 14.0 } else { 7.2 });
     let lowest = known.iter().copied().fold(f64::INFINITY, f64::min);
     let starts: Vec<f64> = std::iter::once(lowest).chain(limits).filter(|x| x.is_finite()).collect();
     let legend = starts
@@ -221,6 +223,24 @@ pub fn map(
         areas,
         legend,
     })
+}
+
+/// Chooses the areas whose labels have room: the widest first, none over another. All values stand in the table too.
+fn label(areas: &mut [Area], glyph: f64) {
+    let mut order: Vec<usize> = (0..areas.len()).collect();
+    let width = |n: &usize| areas.get(*n).map_or(0.0, |area| area.width);
+    order.sort_by(|a, b| width(b).total_cmp(&width(a)));
+    let mut taken: Vec<(f64, f64, f64)> = Vec::new();
+    for n in order {
+        let Some(area) = areas.get_mut(n) else { continue };
+        let name = area.name.chars().count() as f64 * glyph;
+        let half = name.max(area.value.chars().count() as f64 * 8.5) / 2.0;
+        let free = taken.iter().all(|(x, y, other)| (area.x - x).abs() > half + other || (area.y - y).abs() > 31.0);
+        area.labelled = free && area.width > name * 0.7;
+        if area.labelled {
+            taken.push((area.x, area.y, half));
+        }
+    }
 }
 
 /// The table of the divisions below one. `sort` is `name` or an indicator of the table.

@@ -154,6 +154,11 @@ impl Rows {
         self.columns.contains_key(&variable)
     }
 
+    /// Values of a variable, if the run has it.
+    pub fn column(&self, variable: VariableId) -> Option<&Column> {
+        self.columns.get(&variable)
+    }
+
     /// Counts over the rows of a division.
     pub fn count(&self, variable: VariableId, rows: Range<usize>) -> Option<Count> {
         let column = self.columns.get(&variable)?;
@@ -179,7 +184,9 @@ impl Rows {
         answer: Answer,
         division: &str,
     ) -> impl Iterator<Item = usize> + '_ {
-        self.within(division).filter(move |row| Answer::of(self.value(*row, variable)) == answer)
+        let column = self.columns.get(&variable);
+        let value = move |row: usize| column.map_or(Scalar::Missing, |column| at(column, row));
+        self.within(division).filter(move |row| Answer::of(value(*row)) == answer)
     }
 }
 
@@ -206,13 +213,22 @@ fn at(column: &Column, row: usize) -> Scalar {
 }
 
 impl Results {
+    /// Day of a result folder.
+    ///
+    /// # Errors
+    /// The summary cannot be read.
+    pub fn day(folder: &Path) -> Result<i32, SnapshotError> {
+        let summary = results::read_summary(folder)?;
+        Ok(summary.as_of.parse().map_or(0, figures::days_of))
+    }
+
     /// Reads a result folder.
     ///
     /// # Errors
     /// A file cannot be read, or is of another policy.
     pub fn read(folder: &Path, pack: &Pack) -> Result<Self, SnapshotError> {
         use rayon::prelude::*;
-        let summary = results::read_summary(folder)?;
+        let day = Self::day(folder)?;
         let mut wanted: Vec<Entity> = pack.variables.iter().map(|variable| variable.of).collect();
         wanted.sort_unstable();
         wanted.dedup();
@@ -223,7 +239,6 @@ impl Results {
                 Ok((entity, Rows::new(read.keys, read.divisions, read.columns.into_iter().collect())))
             })
             .collect();
-        let day = summary.as_of.parse().map_or(0, figures::days_of);
         let mut all = Self::new(day, entities?);
         for (indicator, row) in results::read_indicators(folder, pack)? {
             all.add_figure(&row.division, indicator, Figure { value: row.value, unknown: row.unknown });
@@ -261,8 +276,8 @@ impl Results {
         rows.count(variable, rows.within(division))
     }
 
-    /// Counts of all variables over everything, made once.
-    fn totals(&self, pack: &Pack) -> &HashMap<VariableId, Count> {
+    /// Counts of all variables over everything, made once; a site makes them before the first visitor asks.
+    pub fn totals(&self, pack: &Pack) -> &HashMap<VariableId, Count> {
         self.totals.get_or_init(|| {
             use rayon::prelude::*;
             (0..pack.variables.len())

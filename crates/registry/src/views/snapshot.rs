@@ -13,6 +13,7 @@ use bangfu_rules::needs::Needs;
 use bangfu_rules::snapshot::{self, SnapshotError};
 
 use super::figures::Language;
+use super::results::Results;
 
 /// All records that the rules read, with a way from a key to its row.
 #[derive(Debug)]
@@ -88,6 +89,16 @@ impl Snapshot {
     ) -> Result<Option<Explanation>, EvaluationError> {
         let Some(row) = self.row(entity, key) else { return Ok(None) };
         explain::explain(pack, &self.frame, entity, row, variable, &[], language.id()).map(Some)
+    }
+
+    /// Whether these are the records of a run: what-if compares row by row.
+    pub fn fits(&self, results: &Results) -> bool {
+        results.entities.iter().all(|(entity, rows)| {
+            let table = self.frame.tables.get(entity);
+            table.is_none_or(|table| {
+                table.rows == rows.len() && table.keys.first().map(String::as_str).unwrap_or_default() == rows.key(0)
+            })
+        })
     }
 
     /// Values of some variables with other parameters, in the order of the snapshot's rows.

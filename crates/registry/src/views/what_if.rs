@@ -167,8 +167,9 @@ pub struct DivisionMoves {
 /// Compares a condition with the last run over the rows of a division. Both have the rows of one snapshot in one order.
 pub fn moves(rows: &Rows, variable: VariableId, now: Option<&Column>, division: &str) -> Moves {
     let mut moves = Moves::default();
+    let Some(base) = rows.column(variable) else { return moves };
     for row in rows.within(division) {
-        let before = Answer::of(rows.value(row, variable));
+        let before = Answer::of(stored(base, row));
         let after = now.map_or(before, |column| Answer::of(stored(column, row)));
         moves.before += u64::from(before == Answer::Yes);
         moves.after += u64::from(after == Answer::Yes);

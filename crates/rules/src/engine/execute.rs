@@ -1,5 +1,11 @@
 //! One pass over one chunk: steps from buffer to buffer.
 //! Length: one match over the operations of the graph, each a few lines; read beside `ir.rs`.
+#![expect(clippy::inline_always, reason = "the copy for AVX2 exists only if everything is inlined into it")]
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops over rows of several slices become vector instructions in this form"
+)]
+#![expect(clippy::too_many_arguments, reason = "a kernel takes the step, its rows, its inputs and its outputs")]
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -278,13 +284,13 @@ fn step_of(
             }
         }
         Op::Add(..) => {
-            integers(step, rows, a, b, [va, vb], out, &mut failures, |x, y| x + y, |x, y| x + y, i64::checked_add)
+            integers(step, rows, a, b, [va, vb], out, &mut failures, |x, y| x + y, |x, y| x + y, i64::checked_add);
         }
         Op::Subtract(..) => {
             integers(step, rows, a, b, [va, vb], out, &mut failures, |x, y| x - y, |x, y| x - y, i64::checked_sub);
         }
         Op::AddDays(..) => {
-            integers(step, rows, a, b, [va, vb], out, &mut failures, |x, y| x + y, |x, y| x + y, i64::checked_add)
+            integers(step, rows, a, b, [va, vb], out, &mut failures, |x, y| x + y, |x, y| x + y, i64::checked_add);
         }
         Op::Multiply(..) => {
             integers(step, rows, a, b, [va, vb], out, &mut failures, |x, y| x * y, |x, y| x * y, i64::checked_mul);
@@ -422,12 +428,11 @@ fn step_of(
         Op::MakeDate(..) => {
             all_known(out, rows, &[va, vb, vc]);
             for row in 0..rows {
-                match arithmetic::make_date(a.get(row), b.get(row), c.get(row)) {
-                    Some(day) => put(step.lane, row, day, out),
-                    None => {
-                        put(step.lane, row, 0, out);
-                        fail(out, rows, row);
-                    }
+                if let Some(day) = arithmetic::make_date(a.get(row), b.get(row), c.get(row)) {
+                    put(step.lane, row, day, out);
+                } else {
+                    put(step.lane, row, 0, out);
+                    fail(out, rows, row);
                 }
             }
         }
@@ -567,8 +572,8 @@ fn rescale(
             [known, None],
             out,
             failures,
-            |x, y| x.wrapping_mul(y),
-            |x, y| x.wrapping_mul(y),
+            i32::wrapping_mul,
+            i64::wrapping_mul,
             i64::checked_mul,
         );
         return;
@@ -874,7 +879,7 @@ fn case(
     let rows = range.len();
     let part = |index: usize| {
         let operand = step.operands[index];
-        let lane = if index < arms * 2 && index % 2 == 0 { Lane::Mask } else { lane_of(shared, ids[index]) };
+        let lane = if index < arms * 2 && index.is_multiple_of(2) { Lane::Mask } else { lane_of(shared, ids[index]) };
         (view(shared, operand, lane, range, work), valid(shared, operand, range, work))
     };
     let (value, known) = part(arms * 2);
@@ -986,13 +991,12 @@ fn broadcast(
     let Some(operand) = step.operands.first().copied() else { return };
     let offsets = shared.layout.offsets(from, step.entity);
     // Rows of the ancestor: those of the chunk when it is of the same tree, else those that hold the chunk's rows.
-    let above = match operand {
-        Operand::Slot(_) => chunk.range(from),
-        _ => {
-            let first = offsets.partition_point(|offset| *offset as usize <= range.start).saturating_sub(1);
-            let last = offsets.partition_point(|offset| (*offset as usize) < range.end);
-            first..last.max(first)
-        }
+    let above = if let Operand::Slot(_) = operand {
+        chunk.range(from)
+    } else {
+        let first = offsets.partition_point(|offset| *offset as usize <= range.start).saturating_sub(1);
+        let last = offsets.partition_point(|offset| (*offset as usize) < range.end);
+        first..last.max(first)
     };
     let (buffer, start) = match operand {
         Operand::Slot(slot) => (&work.slots[slot], 0),

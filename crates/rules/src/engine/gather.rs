@@ -1,4 +1,8 @@
 //! Aggregates that leave their tree: from units to divisions, for division nodes and for indicators.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops over rows of several slices become vector instructions in this form"
+)]
 
 use std::ops::Range;
 

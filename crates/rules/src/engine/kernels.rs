@@ -1,5 +1,10 @@
 //! Loops over lanes. Each is a plain loop without branches that the compiler turns into vector instructions; the caller
 //! compiles them once for every processor and once for AVX2.
+#![expect(clippy::inline_always, reason = "the copy for AVX2 exists only if everything is inlined into it")]
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops over rows of several slices become vector instructions in this form"
+)]
 
 use bangfu_policy::ir::Comparison;
 

@@ -163,7 +163,7 @@ impl<'a> Program<'a> {
         self.verify(&failures)?;
         let evaluated = started.elapsed();
         let outcome = self.outcome(&kept, &gathered);
-        Ok((outcome, evaluated, started.elapsed() - evaluated))
+        Ok((outcome, evaluated, started.elapsed().checked_sub(evaluated).unwrap()))
     }
 
     fn rows(&self, entity: Entity) -> usize {

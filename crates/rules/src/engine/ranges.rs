@@ -70,16 +70,16 @@ pub(super) fn of(
     Some(match op {
         Op::Literal(Scalar::Integer(value)) => Bounds::one(*value),
         Op::Literal(_) => Bounds::one(0),
-        Op::Variable { .. } | Op::Broadcast { .. } | Op::NullIf(..) => operand(0),
         Op::Aggregate { function: Aggregate::Count, .. } => Bounds { low: 0, high: group },
         Op::Aggregate { function: Aggregate::Sum, .. } => {
             let one = operand(0);
             Bounds { low: (one.low * group).min(0), high: (one.high * group).max(0) }
         }
-        Op::Aggregate { .. } => operand(0),
-        Op::Add(..) => Bounds { low: operand(0).low + operand(1).low, high: operand(0).high + operand(1).high },
+        Op::Aggregate { .. } | Op::Variable { .. } | Op::Broadcast { .. } | Op::NullIf(..) => operand(0),
+        Op::Add(..) | Op::AddDays(..) => {
+            Bounds { low: operand(0).low + operand(1).low, high: operand(0).high + operand(1).high }
+        }
         Op::Subtract(..) => Bounds { low: operand(0).low - operand(1).high, high: operand(0).high - operand(1).low },
-        Op::AddDays(..) => Bounds { low: operand(0).low + operand(1).low, high: operand(0).high + operand(1).high },
         Op::Multiply(..) => {
             let (a, b) = (operand(0), operand(1));
             if a.magnitude().saturating_mul(b.magnitude()) > i128::MAX as u128 {

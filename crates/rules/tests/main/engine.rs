@@ -33,9 +33,7 @@ pub(crate) fn compare(pack: &Pack, frame: &Frame, threads: usize) -> usize {
         for (id, column) in columns {
             for row in 0..rows {
                 let expected = interpreter.variable(*id, row).unwrap_or(Scalar::Missing);
-                let found = match (stored(column, row), expected) {
-                    (found, _) => found,
-                };
+                let found = stored(column, row);
                 let variable = &pack.variables[id.index()];
                 assert_eq!(
                     found,

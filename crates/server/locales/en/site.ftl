@@ -260,3 +260,4 @@ action-update = Changed
 action-load = Loaded from a list
 changed-parameters = Changed:
 slider-local = differs by place; moved, one value holds everywhere
+what-if-stale = The records changed after the last run: run bangfu determine, start the site again, then compute

@@ -260,3 +260,4 @@ action-update = 修改
 action-load = 批量导入
 changed-parameters = 已调整：
 slider-local = 因地而异，调整后全区统一
+what-if-stale = 登记数据在最近一次识别之后有变动：请先运行 bangfu determine，并重新启动站点，再推演

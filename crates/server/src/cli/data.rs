@@ -56,11 +56,12 @@ pub(crate) async fn synth(place: &Place, people: Option<u64>) -> Result<()> {
         bail!("{} holds a registry already; name another folder with --data", place.data.display());
     }
     let units = bar("synthetic population", 0);
-    let manifest = bangfu_registry::demo::create(&place.data, &pack, &place.policy, people, clock::now(), &|done, all| {
-        units.set_length(all as u64);
-        units.set_position(done as u64);
-    })
-    .await?;
+    let manifest =
+        bangfu_registry::demo::create(&place.data, &pack, &place.policy, people, clock::now(), &|done, all| {
+            units.set_length(all as u64);
+            units.set_position(done as u64);
+        })
+        .await?;
     units.finish_and_clear();
     println!("{} made with seed {}:", place.data.display(), manifest.seed);
     for (register, count) in &manifest.records {
@@ -140,12 +141,16 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<()> {
     let bad = !reading.problems.is_empty();
     if bad {
         let bytes = intake::write_result(&reading, language)?;
-        std::fs::write(&arguments.result, bytes).with_context(|| format!("cannot write {}", arguments.result.display()))?;
+        std::fs::write(&arguments.result, bytes)
+            .with_context(|| format!("cannot write {}", arguments.result.display()))?;
     }
     if bad && arguments.take == Take::All {
         change.roll_back().await?;
         for problem in reading.problems.iter().take(10) {
-            println!("row {} {} “{}”: {}; {}", problem.row, problem.column, problem.value, problem.message, problem.advice);
+            println!(
+                "row {} {} “{}”: {}; {}",
+                problem.row, problem.column, problem.value, problem.message, problem.advice
+            );
         }
         bail!(
             "{} of {} rows have problems and nothing was taken; mend them in {} and import again, or use --take good",

@@ -164,9 +164,10 @@ pub(crate) fn bench(arguments: &BenchArguments) -> Result<()> {
         drop(outcome);
     }
     let peak = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = peak.lines().find_map(|line| line.strip_prefix("VmHWM:")).map_or(0.0, |text| {
-        text.trim().trim_end_matches("kB").trim().parse::<f64>().unwrap_or(0.0) / 1024.0
-    });
+    let peak = peak
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .map_or(0.0, |text| text.trim().trim_end_matches("kB").trim().parse::<f64>().unwrap_or(0.0) / 1024.0);
     let answer = serde_json::json!({
         "evaluate_ms": evaluate, "indicators_included": true, "read_ms": read_ms, "plan_ms": plan_ms,
         "pack_ms": pack_ms, "peak_rss_mb": peak,

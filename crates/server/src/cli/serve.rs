@@ -43,7 +43,9 @@ pub(crate) async fn serve(place: &Place, listen: SocketAddr) -> Result<()> {
 
 async fn serve_home(home: Home, listen: SocketAddr) -> Result<()> {
     if !listen.ip().is_loopback() {
-        bail!("{listen} is not a loopback address: without log-in everybody could read every file; use 127.0.0.1 and a tunnel");
+        bail!(
+            "{listen} is not a loopback address: without log-in everybody could read every file; use 127.0.0.1 and a tunnel"
+        );
     }
     let last = home.store.runs().await?.into_iter().find(|run| run.state == "done");
     let sources = Sources {

@@ -78,12 +78,7 @@ impl Site {
         let divisions = store.reader(&Scope::everything()).divisions().await?;
         let rows = divisions.into_iter().map(|division| (division.code, division.name, division.name_en));
         let places = Places::new(&pack, rows);
-        let results = sources.results.as_deref().map(|folder| Results::read(folder, &pack)).transpose()?;
-        let as_of = results.as_ref().map_or(sources.today, |results| results.as_of);
-        let snapshot = match (&results, &sources.snapshot) {
-            (Some(_), Some(folder)) => Some(Arc::new(Snapshot::read(folder, &pack, as_of)?)),
-            _ => None,
-        };
+        let (results, snapshot) = read_run(&pack, sources)?;
         Ok(Self {
             boundaries: boundaries(&sources.pack_folder)?,
             facts: Facts::new(store, &Scope::everything()),
@@ -95,6 +90,24 @@ impl Site {
             today: sources.today,
         })
     }
+}
+
+type Run = (Option<Results>, Option<Arc<Snapshot>>);
+
+/// Results and snapshot of the last run, read side by side.
+fn read_run(pack: &Pack, sources: &Sources) -> Result<Run, SiteError> {
+    let Some(folder) = sources.results.as_deref() else { return Ok((None, None)) };
+    let as_of = Results::day(folder)?;
+    std::thread::scope(|scope| {
+        let snapshot = scope.spawn(|| {
+            let read = |folder: &PathBuf| Snapshot::read(folder, pack, as_of).map(Arc::new);
+            sources.snapshot.as_ref().map(read).transpose()
+        });
+        let results = Results::read(folder, pack)?;
+        // A thread ends without an answer only if it panicked; then there are no explanations, and the log says why.
+        let snapshot = snapshot.join().unwrap_or(Ok(None))?;
+        Ok((Some(results), snapshot))
+    })
 }
 
 /// All boundaries below `data/` of a pack.
@@ -211,6 +224,10 @@ impl Shared {
         let texts = Arc::new(texts::Texts::load()?);
         let assets = Arc::new(assets::Assets::load());
         let templates = templates::environment(Arc::clone(&texts), Arc::clone(&assets))?;
+        if let Some(results) = site.results.clone() {
+            let pack = Arc::clone(&site.pack);
+            std::thread::spawn(move || results.totals(&pack).len());
+        }
         Ok(Self(Arc::new(Inner { site, texts, assets, templates })))
     }
 

@@ -101,15 +101,12 @@ pub(crate) fn load(
         digest(&mut hasher, holder, at, &cells);
         if !empty {
             existing.reset();
-            match key.map(|key| &cells[key]) {
-                Some(cell) => bind(&mut existing, 1, cell),
-                None => {
-                    match parent {
-                        Some(parent) => existing.bind_integer(1, Some(parent)),
-                        None => existing.bind_text(1, Some(&division)),
-                    }
-                    existing.bind_integer(2, at);
+            if let Some(cell) = key.map(|key| &cells[key]) { bind(&mut existing, 1, cell) } else {
+                match parent {
+                    Some(parent) => existing.bind_integer(1, Some(parent)),
+                    None => existing.bind_text(1, Some(&division)),
                 }
+                existing.bind_integer(2, at);
             }
             if existing.step()? == Step::Row {
                 let id = existing.integer(0).unwrap_or(0);

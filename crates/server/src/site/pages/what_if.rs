@@ -26,7 +26,9 @@ pub async fn what_if(State(site): State<Shared>, visit: Visit) -> Result<Respons
         .collect();
     let sliders = what_if::sliders(pack, day, &visit.query, language);
     let started = Instant::now();
-    let now = match (&site.snapshot, overrides.is_empty()) {
+    let snapshot = site.snapshot.as_ref().filter(|s| site.results.as_ref().is_some_and(|results| s.fits(results)));
+    let stale = site.results.is_some() && snapshot.is_none();
+    let now = match (snapshot, overrides.is_empty()) {
         (Some(snapshot), false) => {
             // The computation takes both processors for a moment: other requests go on beside it.
             let wanted = what_if::wanted(pack);
@@ -44,6 +46,7 @@ pub async fn what_if(State(site): State<Shared>, visit: Visit) -> Result<Respons
             own! {
                 sliders,
                 changed,
+                stale,
                 computed => now.is_some(),
                 milliseconds,
                 outcomes => what_if::outcomes(pack, results, columns, &visit.division, language),
