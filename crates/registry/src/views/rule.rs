@@ -42,7 +42,7 @@ pub struct RuleView {
     pub place: String,
     /// Digits after the point of its numbers.
     pub scale: u8,
-    /// The formula in titles, read aloud; empty until it is made by the page.
+    /// The formula in the titles of what it reads.
     pub plain: String,
     /// What it reads directly.
     pub depends: Vec<Item>,
@@ -94,7 +94,7 @@ pub fn rule(pack: &Pack, id: &str, language: Language) -> Option<RuleView> {
             Type::Number { scale, .. } => scale,
             _ => 0,
         },
-        plain: String::new(),
+        plain: bangfu_rules::explain::in_words(pack, body(pack, variable.root, id), language.id()),
         depends: reads(pack, body(pack, variable.root, id), language),
         used_by,
     })

@@ -197,6 +197,11 @@ pub fn explain(
     explainer.explain(entity, row, variable)
 }
 
+/// A formula in the titles of what it reads, for people who do not read formulas.
+pub fn in_words(pack: &Pack, node: ExprId, language: &str) -> String {
+    words::words(pack, node, language, DEPTH)
+}
+
 /// Deepest step shown; formulas below it are named by their value only.
 const DEPTH: usize = 24;
 /// Records of an aggregate that are shown.

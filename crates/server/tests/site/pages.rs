@@ -142,7 +142,7 @@ fn cell(page: &str, rule: &str, number: usize) -> i64 {
     });
     let row = row.unwrap_or_else(|| panic!("no row for {rule}"));
     let cell = row.split("<td").nth(number).unwrap();
-    let text: String = cell.split('>').skip(1).flat_map(|part| part.split('<').next()).collect();
+    let text: String = cell.split('>').skip(1).filter_map(|part| part.split('<').next()).collect();
     text.trim().replace(',', "").parse().unwrap_or_else(|_| panic!("{rule}: `{text}`"))
 }
 
