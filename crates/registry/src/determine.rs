@@ -95,9 +95,9 @@ pub fn run(
     let request = Request { overrides: set.to_vec(), ..Request::default() };
     let program = Program::compile(pack, &reading.frame, &request);
     lap(&mut timings, "plan");
-    let (outcome, evaluate, indicators) = program.run_timed()?;
+    let (outcome, evaluate, assemble) = program.run_timed()?;
     timings.insert("evaluate".to_owned(), evaluate.as_secs_f64() * 1e3);
-    timings.insert("indicators".to_owned(), indicators.as_secs_f64() * 1e3);
+    timings.insert("indicators".to_owned(), assemble.as_secs_f64() * 1e3);
     let parameters = set.iter().filter_map(|(id, value)| {
         let parameter = pack.parameters.get(id.index())?;
         Some((parameter.id.clone(), format_scalar(*value, parameter.ty, pack)))
@@ -112,7 +112,8 @@ pub fn run(
         ..Summary::default()
     };
     let started = Instant::now();
-    let mut summary = results::write(out, pack, &reading.frame, &outcome.entities, &outcome.indicators, summary)?;
+    let indicators = bangfu_rules::indicators::rows(pack, &reading.frame, &outcome.indicators);
+    let mut summary = results::write(out, pack, &reading.frame, &outcome.entities, &indicators, summary)?;
     summary.timings_ms.insert("write".to_owned(), started.elapsed().as_secs_f64() * 1e3);
     results::write_summary(out, &summary)?;
     Ok(summary)

@@ -75,53 +75,54 @@ type Value<'v> = dyn Fn(ExprId, usize) -> Scalar + Sync + 'v;
 type Sums<'v> = dyn Fn(&Wanted) -> Option<&'v [Gathered]> + Sync + 'v;
 
 /// All indicators.
-pub(crate) fn compute(
-    pack: &Pack,
-    frame: &Frame,
-    layout: &Layout,
-    sums: &Sums<'_>,
-    value: &Value<'_>,
-) -> Vec<IndicatorRow> {
+pub(crate) fn compute(pack: &Pack, frame: &Frame, layout: &Layout, sums: &Sums<'_>, value: &Value<'_>) -> Vec<Figures> {
     let levels: Vec<Entity> = (0..pack.levels.len()).map(|index| Entity::Level(LevelId(index as u16))).collect();
-    let rows: Vec<Vec<IndicatorRow>> = pack
-        .indicators
+    pack.indicators
         .par_iter()
-        .map(|indicator| {
-            let figures: Vec<Vec<IndicatorRow>> = match &indicator.value {
-                IndicatorValue::Quotient { numerator, denominator } => {
-                    let parts = (indicator, numerator, denominator.as_ref());
-                    levels.iter().map(|level| quotients(pack, frame, layout, *level, parts, sums, value)).collect()
-                }
-                IndicatorValue::Distribution(distribution) => {
-                    distributions(frame, layout, &levels, distribution, value)
-                }
-            };
-            let mut rows = Vec::new();
-            for ((entity, level), figures) in levels.iter().zip(&pack.levels).zip(figures) {
-                let Some(table) = frame.tables.get(entity) else { continue };
-                rows.extend(table.keys.iter().zip(figures).map(|(code, figure)| IndicatorRow {
-                    division: code.clone(),
-                    level: level.id.clone(),
-                    indicator: indicator.id.clone(),
-                    ..figure
-                }));
+        .map(|indicator| match &indicator.value {
+            IndicatorValue::Quotient { numerator, denominator } => {
+                let parts = (indicator, numerator, denominator.as_ref());
+                levels.iter().map(|level| quotients(pack, frame, layout, *level, parts, sums, value)).collect()
             }
-            rows
+            IndicatorValue::Distribution(distribution) => distributions(frame, layout, &levels, distribution, value),
         })
-        .collect();
-    rows.into_iter().flatten().collect()
+        .collect()
 }
 
-fn empty() -> IndicatorRow {
-    IndicatorRow {
-        division: String::new(),
-        level: String::new(),
-        indicator: String::new(),
-        numerator: None,
-        denominator: None,
-        value: None,
-        unknown: 0,
+/// Figures of one indicator: for each level, for each of its divisions.
+pub type Figures = Vec<Vec<Figure>>;
+
+/// An indicator of one division.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Figure {
+    /// Above the line, in the smallest unit.
+    pub numerator: Option<i64>,
+    /// Below the line.
+    pub denominator: Option<i64>,
+    /// For reading; the exact value is the quotient.
+    pub value: Option<f64>,
+    /// Rows that could not be counted.
+    pub unknown: i64,
+}
+
+/// The figures with the names of divisions, levels and indicators beside them, for the result folder.
+pub fn rows(pack: &Pack, frame: &Frame, figures: &[Figures]) -> Vec<IndicatorRow> {
+    let mut rows = Vec::new();
+    for (indicator, figures) in pack.indicators.iter().zip(figures) {
+        for (index, (level, figures)) in pack.levels.iter().zip(figures).enumerate() {
+            let Some(table) = frame.tables.get(&Entity::Level(LevelId(index as u16))) else { continue };
+            rows.extend(table.keys.iter().zip(figures).map(|(code, figure)| IndicatorRow {
+                division: code.clone(),
+                level: level.id.clone(),
+                indicator: indicator.id.clone(),
+                numerator: figure.numerator,
+                denominator: figure.denominator,
+                value: figure.value,
+                unknown: figure.unknown,
+            }));
+        }
     }
+    rows
 }
 
 /// Rows of `below` under each row of a level.
@@ -140,7 +141,7 @@ fn quotients(
     (indicator, numerator, denominator): Parts<'_>,
     sums: &Sums<'_>,
     value: &Value<'_>,
-) -> Vec<IndicatorRow> {
+) -> Vec<Figure> {
     let above = combined(pack, frame, layout, level, numerator, sums, value);
     let below = denominator.map(|denominator| combined(pack, frame, layout, level, denominator, sums, value));
     let scale = |ty: Type| match ty {
@@ -162,12 +163,11 @@ fn quotients(
                 }
                 _ => None,
             };
-            IndicatorRow {
+            Figure {
                 numerator: number.filter(|_| closed),
                 denominator: under.flatten().filter(|_| closed),
                 value: ratio.filter(|_| closed),
                 unknown,
-                ..empty()
             }
         })
         .collect()
@@ -263,7 +263,7 @@ fn distributions(
     levels: &[Entity],
     distribution: &Distribution,
     value: &Value<'_>,
-) -> Vec<Vec<IndicatorRow>> {
+) -> Figures {
     let number = |id: Option<ExprId>, row: usize| match id.map(|id| value(id, row)) {
         Some(Scalar::Integer(number)) => Some(number),
         _ => None,
@@ -298,11 +298,11 @@ fn distributions(
                             AlkireFoster::A => found.a,
                             AlkireFoster::M0 => found.m0,
                         };
-                        IndicatorRow {
+                        Figure {
                             value,
                             unknown: found.unknown as i64,
                             denominator: Some(found.persons),
-                            ..empty()
+                            numerator: None,
                         }
                     })
                     .collect()
@@ -322,11 +322,11 @@ fn distributions(
     let of_level = |level: &Entity| {
         measure(index, &units, &ranges(frame, layout, *level, *of))
             .into_iter()
-            .map(|found| IndicatorRow {
+            .map(|found| Figure {
                 value: found.value,
                 unknown: found.unknown as i64,
                 denominator: Some(found.persons),
-                ..empty()
+                numerator: None,
             })
             .collect()
     };

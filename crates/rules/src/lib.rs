@@ -8,7 +8,7 @@ pub mod distribution;
 pub mod engine;
 pub mod explain;
 pub mod frame;
-mod indicators;
+pub mod indicators;
 pub mod interpret;
 pub mod needs;
 pub mod results;

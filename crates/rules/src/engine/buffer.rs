@@ -77,16 +77,35 @@ pub(super) fn load(lanes: &Lanes, validity: Option<&Bitmap>, start: usize, rows:
 
 /// Bits → bytes of 0 or 1.
 fn unpack(bits: &Bitmap, start: usize, out: &mut [u8]) {
-    for (index, byte) in out.iter_mut().enumerate() {
-        let at = start + index;
-        *byte = bits.words.get(at / 64).map_or(0, |word| (word >> (at % 64)) as u8 & 1);
+    let word = |at: usize| bits.words.get(at).copied().unwrap_or(0);
+    for (index, bytes) in out.chunks_mut(64).enumerate() {
+        let at = start + index * 64;
+        let (first, shift) = (at / 64, at % 64);
+        let high = if shift == 0 { 0 } else { word(first + 1) << (64 - shift) };
+        let mut wanted = word(first) >> shift | high;
+        for group in bytes.chunks_mut(8) {
+            let mut eight = [0_u8; 8];
+            for (bit, byte) in eight.iter_mut().enumerate() {
+                *byte = (wanted >> bit) as u8 & 1;
+            }
+            group.copy_from_slice(&eight[..group.len()]);
+            wanted >>= 8;
+        }
     }
 }
 
 /// Bytes of 0 or 1 → bits.
 pub(super) fn pack(bytes: &[u8]) -> Bitmap {
-    let words = bytes
-        .chunks(64)
-        .map(|chunk| chunk.iter().enumerate().fold(0_u64, |word, (index, byte)| word | u64::from(*byte & 1) << index));
+    let words = bytes.chunks(64).map(|chunk| {
+        let (eights, rest) = chunk.as_chunks::<8>();
+        let mut word = 0_u64;
+        for (index, eight) in eights.iter().enumerate() {
+            // The lowest bit of each of eight bytes, gathered by one multiplication.
+            let bits = (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080)) >> 56;
+            word |= bits << (index * 8);
+        }
+        let done = eights.len() * 8;
+        rest.iter().enumerate().fold(word, |word, (index, byte)| word | u64::from(*byte & 1) << (done + index))
+    });
     Bitmap { words: words.collect(), len: bytes.len() }
 }

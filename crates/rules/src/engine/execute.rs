@@ -1090,13 +1090,20 @@ fn aggregate(
         Aggregate::Sum => {
             let Some((operand, id)) = value else { return };
             let value = view(shared, *operand, lane_of(shared, *id), &below, work);
-            let used = |row: usize| {
-                taken.is_none_or(|taken| taken[row] == 1) && value_known.is_none_or(|known| known[row] == 1)
-            };
             if taken.is_none() && value_known.is_none() {
                 with_lanes!(value, count, value => differences(step, rows, count, groups, out, |row| Source::<i64>::at(&value, row)));
             } else {
-                differences(step, rows, count, groups, out, |row| if used(row) { value.get(row) } else { 0 });
+                // Rows that are not taken, or not known, add nothing.
+                let mut weight = vec![1_u8; count];
+                if let Some(taken) = taken {
+                    and_into(&mut weight, taken);
+                }
+                if let Some(known) = value_known {
+                    and_into(&mut weight, known);
+                }
+                with_lanes!(value, count, value => differences(step, rows, count, groups, out, |row| {
+                    Source::<i64>::at(&value, row) & -i64::from(weight[row])
+                }));
             }
         }
         Aggregate::Any | Aggregate::All => {
@@ -1171,19 +1178,33 @@ fn aggregate(
     }
 }
 
-/// Sums of groups as differences of running sums.
+/// Sums of groups as differences of running sums. Running sums may wrap; their differences do not, because the sums of
+/// groups fit the lane.
 #[inline(always)]
 fn differences(step: &Step, rows: usize, count: usize, groups: &[u32], out: &mut Buffer, value: impl Fn(usize) -> i64) {
     let base = groups.first().copied().unwrap_or(0);
+    let ends = |row: usize| ((groups[row] - base) as usize, (groups[row + 1] - base) as usize);
+    if step.lane == Lane::Narrow {
+        let mut sums = vec![0_i32; count + 1];
+        let mut sum = 0_i32;
+        for row in 0..count {
+            sum = sum.wrapping_add(value(row) as i32);
+            sums[row + 1] = sum;
+        }
+        for row in 0..rows {
+            let (start, end) = ends(row);
+            out.narrow[row] = sums[end].wrapping_sub(sums[start]);
+        }
+        return;
+    }
     let mut sums = vec![0_i64; count + 1];
     let mut sum = 0_i64;
     for row in 0..count {
-        // Running sums may wrap; their differences do not, because the sums of groups fit.
         sum = sum.wrapping_add(value(row));
         sums[row + 1] = sum;
     }
     for row in 0..rows {
-        let (start, end) = ((groups[row] - base) as usize, (groups[row + 1] - base) as usize);
+        let (start, end) = ends(row);
         put(step.lane, row, sums[end].wrapping_sub(sums[start]), out);
     }
 }

@@ -25,13 +25,13 @@ use rayon::prelude::*;
 
 use crate::frame::{Column, Frame, Lanes};
 use crate::interpret::{EvaluationError, Interpreter};
-use crate::results::IndicatorRow;
 use buffer::{Buffer, Lane, pack as pack_bits};
 use execute::{Chunk, Failure, Workspace};
 use gather::Gathered;
 pub(crate) use layout::Layout;
 use plan::{Operand, Pass, Plan, Tree, tree_of};
 pub(crate) use plan::{Wanted, canonical};
+use ranges::Bounds;
 
 /// Units of a chunk: enough to make a step worth its dispatch, few enough to stay in the cache.
 const UNITS_PER_CHUNK: usize = 1_536;
@@ -62,8 +62,8 @@ impl Default for Request {
 pub struct Outcome {
     /// Values of variables by entity, in the order of the frame's rows.
     pub entities: HashMap<Entity, Vec<(VariableId, Column)>>,
-    /// Indicators of every division of every level.
-    pub indicators: Vec<IndicatorRow>,
+    /// Indicators in the order of the pack: see [`crate::indicators::rows`].
+    pub indicators: Vec<crate::indicators::Figures>,
 }
 
 /// Rows in which a formula has no result.
@@ -162,7 +162,7 @@ impl<'a> Program<'a> {
         }
         self.verify(&failures)?;
         let evaluated = started.elapsed();
-        let outcome = self.outcome(&kept, &gathered);
+        let outcome = self.outcome(kept, &gathered);
         Ok((outcome, evaluated, started.elapsed().checked_sub(evaluated).unwrap()))
     }
 
@@ -298,31 +298,49 @@ impl<'a> Program<'a> {
         false
     }
 
-    fn outcome(&self, kept: &HashMap<ExprId, Buffer>, gathered: &[Vec<Gathered>]) -> Outcome {
-        let columns: Vec<(Entity, VariableId, Column)> = self
-            .outputs
-            .par_iter()
-            .filter_map(|id| {
-                let variable = self.pack.variables.get(id.index())?;
-                let root = canonical(self.pack, variable.root);
-                let column = match self.plan.constants.get(&root) {
-                    Some(value) => constant(*value, self.rows(variable.of)),
-                    None => column(kept.get(&root)?, self.plan.lanes.get(&root).copied()?),
-                };
-                Some((variable.of, *id, column))
-            })
-            .collect();
+    fn outcome(&self, mut kept: HashMap<ExprId, Buffer>, gathered: &[Vec<Gathered>]) -> Outcome {
         let mut outcome = Outcome::default();
-        for (entity, id, column) in columns {
-            outcome.entities.entry(entity).or_default().push((id, column));
-        }
         if self.request.indicators {
             let sums = |wanted: &Wanted| {
                 let number = self.plan.wanted.iter().position(|have| have == wanted)?;
                 gathered.get(number).map(Vec::as_slice)
             };
-            let value = |id: ExprId, row: usize| self.value(kept, id, row);
+            let value = |id: ExprId, row: usize| self.value(&kept, id, row);
             outcome.indicators = crate::indicators::compute(self.pack, self.frame, &self.layout, &sums, &value);
+        }
+        let mut uses: HashMap<ExprId, usize> = HashMap::new();
+        let roots: Vec<(VariableId, ExprId)> = self
+            .outputs
+            .iter()
+            .filter_map(|id| Some((*id, canonical(self.pack, self.pack.variables.get(id.index())?.root))))
+            .collect();
+        for (_, root) in &roots {
+            *uses.entry(*root).or_default() += 1;
+        }
+        let mut taken: Vec<(VariableId, ExprId, Option<Buffer>)> = Vec::new();
+        for (id, root) in roots {
+            let left = uses.entry(root).or_default();
+            *left -= 1;
+            // The last variable with this root takes the values, others copy them.
+            let buffer = if *left == 0 { kept.remove(&root) } else { kept.get(&root).cloned() };
+            taken.push((id, root, buffer));
+        }
+        let columns: Vec<(Entity, VariableId, Column)> = taken
+            .into_par_iter()
+            .filter_map(|(id, root, buffer)| {
+                let variable = self.pack.variables.get(id.index())?;
+                let column = match (self.plan.constants.get(&root), buffer) {
+                    (Some(value), _) => constant(*value, self.rows(variable.of)),
+                    (None, Some(buffer)) => {
+                        column(buffer, self.plan.lanes.get(&root).copied()?, self.plan.bounds.get(&root).copied()?)
+                    }
+                    (None, None) => return None,
+                };
+                Some((variable.of, id, column))
+            })
+            .collect();
+        for (entity, id, column) in columns {
+            outcome.entities.entry(entity).or_default().push((id, column));
         }
         outcome
     }
@@ -403,23 +421,15 @@ impl Growing {
     }
 }
 
-fn column(buffer: &Buffer, lane: Lane) -> Column {
+fn column(buffer: Buffer, lane: Lane, bounds: Bounds) -> Column {
     let validity = (!buffer.all_valid).then(|| pack_bits(&buffer.valid));
-    let range = |low: Option<i64>, high: Option<i64>| (low.unwrap_or(0), high.unwrap_or(0));
-    let (lanes, range) = match lane {
-        Lane::Mask => (Lanes::Bits(pack_bits(&buffer.mask)), (0, 1)),
-        Lane::Narrow => {
-            let values = buffer.narrow.clone();
-            let bounds = range(values.iter().min().map(|v| i64::from(*v)), values.iter().max().map(|v| i64::from(*v)));
-            (Lanes::I32(values), bounds)
-        }
-        Lane::Wide => {
-            let values = buffer.wide.clone();
-            let bounds = range(values.iter().min().copied(), values.iter().max().copied());
-            (Lanes::I64(values), bounds)
-        }
-    };
-    Column { lanes, validity, range }
+    let within = |bound: i128| bound.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
+    let range = (within(bounds.low), within(bounds.high));
+    match lane {
+        Lane::Mask => Column { lanes: Lanes::Bits(pack_bits(&buffer.mask)), validity, range: (0, 1) },
+        Lane::Narrow => Column { lanes: Lanes::I32(buffer.narrow), validity, range },
+        Lane::Wide => Column { lanes: Lanes::I64(buffer.wide), validity, range },
+    }
 }
 
 fn constant(value: Scalar, rows: usize) -> Column {
