@@ -128,7 +128,8 @@ pub fn rows(pack: &Pack, frame: &Frame, figures: &[Figures]) -> Vec<IndicatorRow
 /// Rows of `below` under each row of a level.
 fn ranges(frame: &Frame, layout: &Layout, level: Entity, below: Entity) -> Vec<Range<usize>> {
     let rows = frame.tables.get(&level).map_or(0, |table| table.rows);
-    (0..rows).map(|row| layout.rows(level, below, &(row..row + 1))).collect()
+    let offsets = layout.offsets(level, below);
+    offsets.windows(2).take(rows).map(|pair| pair[0] as usize..pair[1] as usize).collect()
 }
 
 type Parts<'a> = (&'a Indicator, &'a Combination, Option<&'a Combination>);
@@ -189,6 +190,16 @@ fn combined(
         .iter()
         .map(|aggregate| gathered(pack, frame, layout, level, aggregate, sums, value))
         .collect();
+    // Most combinations are a single sum.
+    if let ([(1, used)], [part]) = (combination.terms.as_slice(), parts.as_slice())
+        && used.as_slice() == [0]
+    {
+        let one = |found: &Option<Gathered>| match found {
+            Some(found) => (Some(found.value).filter(|_| !found.overflow), i64::from(found.unknown)),
+            None => (None, 0),
+        };
+        return part.iter().map(one).collect();
+    }
     (0..rows)
         .map(|row| {
             let found: Vec<Option<Gathered>> = parts.iter().map(|part| part.get(row).copied().flatten()).collect();

@@ -20,6 +20,27 @@ use super::layout::Layout;
 use super::plan::{Action, Operand, Pass, Plan, Step};
 use crate::frame::{Frame, Lanes};
 
+/// A loop over dates; the call is written out, so that it is inlined.
+macro_rules! dates {
+    ($step:expr, $rows:expr, $a:expr, $b:expr, $out:expr, ($x:ident, $y:ident) => $value:expr) => {
+        match $step.lane {
+            Lane::Narrow => with_lanes!($a, $rows, a => with_lanes!($b, $rows, b => {
+                let out = &mut $out.narrow[..$rows];
+                for row in 0..$rows {
+                    let ($x, $y): (i32, i32) = (a.at(row), b.at(row));
+                    out[row] = $value;
+                }
+            })),
+            lane => {
+                for row in 0..$rows {
+                    let ($x, $y) = ($a.get(row) as i32, $b.get(row) as i32);
+                    put(lane, row, i64::from($value), $out);
+                }
+            }
+        }
+    };
+}
+
 /// Values below this magnitude divide exactly in double precision.
 const EXACT: u128 = 1 << 51;
 /// Most rows that are reported as failing.
@@ -283,22 +304,10 @@ fn step_of(
                 overflowing_sums(shared, step, *over, &ids, chunk, range, work, &mut failures);
             }
         }
-        Op::Add(..) => {
-            integers(step, rows, a, b, [va, vb], out, &mut failures, |x, y| x + y, |x, y| x + y, i64::checked_add);
-        }
-        Op::Subtract(..) => {
-            integers(step, rows, a, b, [va, vb], out, &mut failures, |x, y| x - y, |x, y| x - y, i64::checked_sub);
-        }
-        Op::AddDays(..) => {
-            integers(step, rows, a, b, [va, vb], out, &mut failures, |x, y| x + y, |x, y| x + y, i64::checked_add);
-        }
-        Op::Multiply(..) => {
-            integers(step, rows, a, b, [va, vb], out, &mut failures, |x, y| x * y, |x, y| x * y, i64::checked_mul);
-        }
-        Op::Negate(_) => {
-            let zero = View::Same(0);
-            integers(step, rows, zero, a, [None, va], out, &mut failures, |x, y| x - y, |x, y| x - y, i64::checked_sub);
-        }
+        Op::Add(..) | Op::AddDays(..) => integers(Plus, step, rows, a, b, [va, vb], out, &mut failures),
+        Op::Subtract(..) => integers(Minus, step, rows, a, b, [va, vb], out, &mut failures),
+        Op::Multiply(..) => integers(Times, step, rows, a, b, [va, vb], out, &mut failures),
+        Op::Negate(_) => integers(Minus, step, rows, View::Same(0), a, [None, va], out, &mut failures),
         Op::Absolute(_) => {
             all_known(out, rows, &[va]);
             match step.lane {
@@ -311,7 +320,9 @@ fn step_of(
                 Type::Number { scale, .. } => scale,
                 _ => 0,
             };
-            rescale(step, rows, a, va, (scale(ids[0]), scale(step.node)), *rounding, out, &mut failures);
+            let exact = operand_magnitude(shared, ids[0]) < EXACT;
+            let scales = (scale(ids[0]), scale(step.node));
+            rescale(step, rows, a, va, scales, (*rounding, exact), out, &mut failures);
         }
         Op::Divide { shift, rounding, .. } => {
             let bounds = |index: usize| operand_magnitude(shared, ids[index]);
@@ -396,23 +407,20 @@ fn step_of(
         Op::Case { arms, .. } => case(shared, step, arms.len(), &ids, range, work, out),
         Op::Age { .. } => {
             all_known(out, rows, &[va, vb]);
-            dates(step, rows, a, b, out, age);
+            dates!(step, rows, a, b, out, (x, y) => age(x, y));
         }
         Op::Months { .. } => {
             all_known(out, rows, &[va, vb]);
-            each(step, rows, out, |row| arithmetic::months_between(a.get(row), b.get(row)));
+            dates!(step, rows, a, b, out, (x, y) => months(x, y));
         }
         Op::DatePart(part, _) => {
             all_known(out, rows, &[va]);
-            let part = *part;
-            dates(step, rows, a, View::Same(0), out, move |date, _| {
-                let (year, month, day) = civil(date);
-                match part {
-                    DatePart::Year => year,
-                    DatePart::Month => month,
-                    DatePart::Day => day,
-                }
-            });
+            let none = View::Same(0);
+            match part {
+                DatePart::Year => dates!(step, rows, a, none, out, (x, _y) => civil(x).0),
+                DatePart::Month => dates!(step, rows, a, none, out, (x, _y) => civil(x).1),
+                DatePart::Day => dates!(step, rows, a, none, out, (x, _y) => civil(x).2),
+            }
         }
         Op::AddMonths(..) => {
             all_known(out, rows, &[va, vb]);
@@ -448,6 +456,7 @@ fn step_of(
 }
 
 /// Copies rows kept for the whole table into a buffer of the chunk.
+#[inline(always)]
 fn copy_rows(from: &Buffer, range: &Range<usize>, lane: Lane, out: &mut Buffer) {
     match lane {
         Lane::Mask => out.mask.copy_from_slice(&from.mask[range.clone()]),
@@ -517,8 +526,39 @@ fn operand_low(shared: &Shared<'_>, id: ExprId) -> i128 {
     }
 }
 
+/// An operation on two integers, in every lane and checked.
+trait Arithmetic {
+    fn narrow(a: i32, b: i32) -> i32;
+    fn wide(a: i64, b: i64) -> i64;
+    fn checked(a: i64, b: i64) -> Option<i64>;
+}
+
+macro_rules! arithmetic {
+    ($name:ident, $wrapping:ident, $checked:ident) => {
+        struct $name;
+        impl Arithmetic for $name {
+            #[inline(always)]
+            fn narrow(a: i32, b: i32) -> i32 {
+                a.$wrapping(b)
+            }
+            #[inline(always)]
+            fn wide(a: i64, b: i64) -> i64 {
+                a.$wrapping(b)
+            }
+            #[inline(always)]
+            fn checked(a: i64, b: i64) -> Option<i64> {
+                a.$checked(b)
+            }
+        }
+    };
+}
+arithmetic!(Plus, wrapping_add, checked_add);
+arithmetic!(Minus, wrapping_sub, checked_sub);
+arithmetic!(Times, wrapping_mul, checked_mul);
+
 #[inline(always)]
-fn integers(
+fn integers<A: Arithmetic>(
+    _: A,
     step: &Step,
     rows: usize,
     a: View<'_>,
@@ -526,15 +566,12 @@ fn integers(
     known: [Option<&[u8]>; 2],
     out: &mut Buffer,
     failures: &mut Vec<usize>,
-    narrow: impl Fn(i32, i32) -> i32,
-    wide: impl Fn(i64, i64) -> i64,
-    checked: impl Fn(i64, i64) -> Option<i64>,
 ) {
     all_known(out, rows, &known);
     if step.checked {
         for row in 0..rows {
             let valid = out.all_valid || out.valid[row] == 1;
-            match checked(a.get(row), b.get(row)) {
+            match A::checked(a.get(row), b.get(row)) {
                 Some(value) => out.wide[row] = value,
                 None if valid => failures.push(row),
                 None => out.wide[row] = 0,
@@ -545,9 +582,19 @@ fn integers(
     match step.lane {
         // Missing lanes hold values of the proved range too, so nothing can overflow.
         Lane::Narrow => {
-            with_lanes!(a, rows, a => with_lanes!(b, rows, b => zip(&mut out.narrow[..rows], a, b, &narrow)));
+            with_lanes!(a, rows, a => with_lanes!(b, rows, b => {
+                let out = &mut out.narrow[..rows];
+                for row in 0..rows {
+                    out[row] = A::narrow(a.at(row), b.at(row));
+                }
+            }));
         }
-        _ => with_lanes!(a, rows, a => with_lanes!(b, rows, b => zip(&mut out.wide[..rows], a, b, &wide))),
+        _ => with_lanes!(a, rows, a => with_lanes!(b, rows, b => {
+            let out = &mut out.wide[..rows];
+            for row in 0..rows {
+                out[row] = A::wide(a.at(row), b.at(row));
+            }
+        })),
     }
 }
 
@@ -558,28 +605,16 @@ fn rescale(
     a: View<'_>,
     known: Option<&[u8]>,
     (from, to): (u8, u8),
-    rounding: Rounding,
+    (rounding, exact): (Rounding, bool),
     out: &mut Buffer,
     failures: &mut Vec<usize>,
 ) {
     let factor = 10_i64.pow(u32::from(from.abs_diff(to)));
     if to >= from {
-        integers(
-            step,
-            rows,
-            a,
-            View::Same(factor),
-            [known, None],
-            out,
-            failures,
-            i32::wrapping_mul,
-            i64::wrapping_mul,
-            i64::checked_mul,
-        );
-        return;
+        return integers(Times, step, rows, a, View::Same(factor), [known, None], out, failures);
     }
     all_known(out, rows, &[known]);
-    each(step, rows, out, |row| arithmetic::rescale(a.get(row), from, to, rounding).unwrap_or(0));
+    divide(step, rows, a, View::Same(factor), (0, rounding), exact, out, failures);
 }
 
 #[inline(always)]
@@ -610,25 +645,53 @@ fn divide(
     }
     // Both sides are below 2^51: the quotient in double precision, rounded, is the exact one.
     let factor = 10_i64.pow(u32::from(shift)) as f64;
-    let quotient = |x: i64, y: i64| {
-        let (x, y) = (x as f64 * factor, y as f64);
-        match rounding {
-            Rounding::Truncate => (x / y).trunc(),
-            Rounding::Floor => (x / y).floor(),
-            Rounding::Ceiling => (x / y).ceil(),
-            Rounding::HalfAwayFromZero => {
-                let whole = ((2.0 * x.abs() + y.abs()) / (2.0 * y.abs())).floor();
-                if (x < 0.0) == (y < 0.0) { whole } else { -whole }
+    macro_rules! rounded {
+        ($round:path) => {
+            match step.lane {
+                Lane::Narrow if !a.is_wide() && !b.is_wide() => {
+                    with_lanes!(a, rows, a => with_lanes!(b, rows, b => {
+                        let out = &mut out.narrow[..rows];
+                        for row in 0..rows {
+                            let (x, y): (i32, i32) = (a.at(row), b.at(row));
+                            out[row] = $round(f64::from(x) * factor, f64::from(y)) as i32;
+                        }
+                    }));
+                }
+                lane => {
+                    for row in 0..rows {
+                        put(lane, row, $round(a.get(row) as f64 * factor, b.get(row) as f64) as i64, out);
+                    }
+                }
             }
-        }
-    };
-    let narrow = |x: i32, y: i32| quotient(i64::from(x), i64::from(y)) as i32;
-    match step.lane {
-        Lane::Narrow if !a.is_wide() && !b.is_wide() => {
-            with_lanes!(a, rows, a => with_lanes!(b, rows, b => zip(&mut out.narrow[..rows], a, b, narrow)));
-        }
-        _ => each(step, rows, out, |row| quotient(a.get(row), b.get(row)) as i64),
+        };
     }
+    match rounding {
+        Rounding::Truncate => rounded!(truncated),
+        Rounding::Floor => rounded!(floored),
+        Rounding::Ceiling => rounded!(raised),
+        Rounding::HalfAwayFromZero => rounded!(half_away),
+    }
+}
+
+#[inline(always)]
+fn truncated(x: f64, y: f64) -> f64 {
+    (x / y).trunc()
+}
+
+#[inline(always)]
+fn floored(x: f64, y: f64) -> f64 {
+    (x / y).floor()
+}
+
+#[inline(always)]
+fn raised(x: f64, y: f64) -> f64 {
+    (x / y).ceil()
+}
+
+#[inline(always)]
+fn half_away(x: f64, y: f64) -> f64 {
+    let whole = ((2.0 * x.abs() + y.abs()) / (2.0 * y.abs())).floor();
+    whole.copysign(x * y)
 }
 
 #[inline(always)]
@@ -675,6 +738,7 @@ fn is_in(rows: usize, a: View<'_>, list: &[i64], out: &mut Buffer) {
 }
 
 /// Texts were read as positions in the column's dictionary.
+#[inline(always)]
 fn text_in(
     shared: &Shared<'_>,
     step: &Step,
@@ -698,6 +762,7 @@ fn text_in(
     clear_missing(out);
 }
 
+#[inline(always)]
 fn fold(
     shared: &Shared<'_>,
     step: &Step,
@@ -788,6 +853,7 @@ fn settle(out: &mut Buffer) {
     }
 }
 
+#[inline(always)]
 fn coalesce(
     shared: &Shared<'_>,
     step: &Step,
@@ -813,6 +879,7 @@ fn coalesce(
 }
 
 /// Missing truths are 0, so `and` and `or` of the bytes are right; only what is known has to be found.
+#[inline(always)]
 fn kleene(shared: &Shared<'_>, step: &Step, and: bool, range: &Range<usize>, work: &Workspace, out: &mut Buffer) {
     let rows = range.len();
     let parts: Vec<(&[u8], Option<&[u8]>)> = step
@@ -867,6 +934,7 @@ fn kleene(shared: &Shared<'_>, step: &Step, and: bool, range: &Range<usize>, wor
     clear_missing(out);
 }
 
+#[inline(always)]
 fn case(
     shared: &Shared<'_>,
     step: &Step,
@@ -918,12 +986,12 @@ fn age(birth: i32, on: i32) -> i32 {
     year - birth_year - i32::from(month * 32 + day < birth_month * 32 + birth_day)
 }
 
+/// Completed months; symmetric in its sign.
 #[inline(always)]
-fn dates(step: &Step, rows: usize, a: View<'_>, b: View<'_>, out: &mut Buffer, f: impl Fn(i32, i32) -> i32) {
-    match step.lane {
-        Lane::Narrow => with_lanes!(a, rows, a => with_lanes!(b, rows, b => zip(&mut out.narrow[..rows], a, b, &f))),
-        _ => each(step, rows, out, |row| i64::from(f(a.get(row) as i32, b.get(row) as i32))),
-    }
+fn months(from: i32, to: i32) -> i32 {
+    let ((year, month, day), (last_year, last_month, last_day)) = (civil(from.min(to)), civil(from.max(to)));
+    let count = (last_year - year) * 12 + last_month - month - i32::from(last_day < day);
+    if to < from { -count } else { count }
 }
 
 fn parameter_values(
@@ -979,6 +1047,7 @@ fn parameter_values(
 }
 
 /// Repeats the value of each ancestor for its rows.
+#[inline(always)]
 fn broadcast(
     shared: &Shared<'_>,
     step: &Step,

@@ -93,8 +93,9 @@ impl<'a> Program<'a> {
             wanted = crate::indicators::wanted(pack);
             roots.extend(crate::indicators::distribution_roots(pack));
         }
-        let plan = plan::plan(pack, frame, &request.overrides, &roots, &wanted);
-        Self { pack, frame, request: request.clone(), outputs, plan, layout: Layout::new(pack, frame) }
+        let layout = Layout::new(pack, frame);
+        let plan = plan::plan(pack, (frame, &layout), &request.overrides, &roots, &wanted);
+        Self { pack, frame, request: request.clone(), outputs, plan, layout }
     }
 
     /// Number of steps of all passes.
@@ -163,7 +164,7 @@ impl<'a> Program<'a> {
         self.verify(&failures)?;
         let evaluated = started.elapsed();
         let outcome = self.outcome(kept, &gathered);
-        Ok((outcome, evaluated, started.elapsed().checked_sub(evaluated).unwrap()))
+        Ok((outcome, evaluated, started.elapsed().saturating_sub(evaluated)))
     }
 
     fn rows(&self, entity: Entity) -> usize {

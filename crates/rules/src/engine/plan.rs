@@ -12,6 +12,7 @@ use bangfu_policy::ir::{ExprId, Op, Scalar, Type};
 use bangfu_policy::model::{Entity, Pack, ParameterId};
 
 use super::buffer::Lane;
+use super::layout::Layout;
 use super::ranges::{self, Bounds};
 use crate::frame::{Frame, Lanes};
 use crate::interpret::Interpreter;
@@ -131,6 +132,7 @@ struct Planner<'a> {
     pack: &'a Pack,
     frame: &'a Frame,
     overrides: &'a [(ParameterId, Scalar)],
+    layout: &'a Layout,
     plan: Plan,
     order: Vec<ExprId>,
     pass: HashMap<ExprId, usize>,
@@ -139,7 +141,7 @@ struct Planner<'a> {
 /// Plans the evaluation of `roots` (kept for all rows) and of gathers for indicators.
 pub(super) fn plan(
     pack: &Pack,
-    frame: &Frame,
+    (frame, layout): (&Frame, &Layout),
     overrides: &[(ParameterId, Scalar)],
     roots: &[ExprId],
     indicators: &[Wanted],
@@ -153,7 +155,7 @@ pub(super) fn plan(
         constants: HashMap::new(),
         kept: HashSet::new(),
     };
-    let mut planner = Planner { pack, frame, overrides, plan: empty, order: Vec::new(), pass: HashMap::new() };
+    let mut planner = Planner { pack, frame, overrides, layout, plan: empty, order: Vec::new(), pass: HashMap::new() };
     let roots: Vec<ExprId> = roots.iter().map(|root| canonical(pack, *root)).collect();
     planner.reach(&roots, indicators);
     planner.fold();
@@ -198,6 +200,12 @@ impl Planner<'_> {
         self.order.retain(|id| !constants.contains_key(id));
     }
 
+    /// Most rows of `over` below one row of an entity.
+    fn largest_group(&self, entity: Option<Entity>, over: Entity) -> i128 {
+        let offsets = entity.map(|entity| self.layout.offsets(entity, over)).unwrap_or_default();
+        i128::from(offsets.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0))
+    }
+
     fn bounds_of(&self, id: ExprId) -> Bounds {
         match self.plan.constants.get(&id) {
             Some(Scalar::Integer(value)) => Bounds::one(*value),
@@ -220,7 +228,7 @@ impl Planner<'_> {
             };
             let operand = |at: usize| operands.get(at).map_or(Bounds::WIDE, |id| self.bounds_of(*id));
             let group = match &node.op {
-                Op::Aggregate { over, .. } => self.frame.tables.get(over).map_or(0, |table| table.rows) as i128,
+                Op::Aggregate { over, .. } => self.largest_group(node.entity, *over),
                 _ => 1,
             };
             let bounds = match ranges::of(&node.op, scale, operand, group) {
