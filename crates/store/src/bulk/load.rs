@@ -101,7 +101,9 @@ pub(crate) fn load(
         digest(&mut hasher, holder, at, &cells);
         if !empty {
             existing.reset();
-            if let Some(cell) = key.map(|key| &cells[key]) { bind(&mut existing, 1, cell) } else {
+            if let Some(cell) = key.map(|key| &cells[key]) {
+                bind(&mut existing, 1, cell)
+            } else {
                 match parent {
                     Some(parent) => existing.bind_integer(1, Some(parent)),
                     None => existing.bind_text(1, Some(&division)),
