@@ -50,7 +50,7 @@ async fn open(folder: &Path) -> Store {
 fn batch(columns: &[(&str, &[&str])]) -> RecordBatch {
     let arrays = columns.iter().map(|(name, values)| {
         let array: ArrayRef =
-            Arc::new(StringArray::from_iter(values.iter().map(|v| Some(*v).filter(|v| !v.is_empty()))));
+            Arc::new(values.iter().map(|v| Some(*v).filter(|v| !v.is_empty())).collect::<StringArray>());
         (*name, array)
     });
     RecordBatch::try_from_iter(arrays).unwrap()
@@ -226,7 +226,7 @@ async fn killed_child() {
     let mut change = store.change(&Scope::everything(), &Actor::console("child"), "killed", 1).await.unwrap();
     change.load(household, &households(60_000, "1201"), Duplicates::Refuse).await.unwrap();
     std::fs::write(Path::new(&folder).join("loaded"), "").unwrap();
-    std::thread::sleep(std::time::Duration::from_secs(60));
+    std::thread::sleep(std::time::Duration::from_mins(1));
     change.commit().await.unwrap();
 }
 

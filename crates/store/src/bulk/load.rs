@@ -102,7 +102,7 @@ pub(crate) fn load(
         if !empty {
             existing.reset();
             if let Some(cell) = key.map(|key| &cells[key]) {
-                bind(&mut existing, 1, cell)
+                bind(&mut existing, 1, cell);
             } else {
                 match parent {
                     Some(parent) => existing.bind_integer(1, Some(parent)),
