@@ -4,7 +4,7 @@
 //! text ─ parse (sqlparser) ─► syntax tree ─ lower: names, types, units, entities ─► Graph
 //! ```
 //! Knows the names of a pack, not its data. Formulas refer to each other in any acyclic order: a formula that needs
-//! another one first says so ([`Stop::Needs`]) and is lowered again later, so that no chain of formulas, however
+//! another one first says so (`Stop::Needs`) and is lowered again later, so that no chain of formulas, however
 //! long, deepens the call stack.
 
 mod combination;

@@ -32,7 +32,7 @@ async fn missing(request: Request) -> PageError {
 }
 
 impl IntoResponse for PageError {
-    /// Bare: the page around it is made in [`finish`], which knows the visitor's language.
+    /// Bare: the page around it is made in `finish`, which knows the visitor's language.
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();
         response.extensions_mut().insert(Arc::new(self));
