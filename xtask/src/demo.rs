@@ -55,7 +55,7 @@ pub(crate) fn bench(options: &[String]) -> Result<()> {
     let options: Vec<&str> = options.iter().map(String::as_str).filter(|option| *option != "--").collect();
     let script = root().join("bench/run.py");
     let mut command = Command::new(environment.join("bin/python"));
-    command.arg(script).args(options).env("BANGFU", target().join("release/bangfu"));
+    command.arg(script).arg("--bangfu").arg(target().join("release/bangfu")).args(options);
     crate::process::run(&mut command)
 }
 

@@ -380,6 +380,11 @@ impl<'a> Interpreter<'a> {
             return *value;
         }
         let Some(found) = self.parameter_row(parameter, entity, row, class, shift) else { return Scalar::Missing };
+        // An unknown class leaves the value unknown, unless a division's own row decides.
+        let classes = self.pack.parameters.get(parameter.index()).is_some_and(|p| p.class.is_some() && p.has_classes());
+        if key.is_none() && classes && class.is_none() && found.division.is_none() {
+            return Scalar::Missing;
+        }
         match key {
             Some(key) => {
                 usize::try_from(key).ok().and_then(|key| found.table.get(key).copied()).unwrap_or(Scalar::Missing)

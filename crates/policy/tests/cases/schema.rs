@@ -13,7 +13,12 @@ fn the_schema_in_docs_is_fresh() {
         std::fs::write(&path, &schema).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == schema, "docs/schema/pack.schema.json is old: run this test with UPDATE_SCHEMA=1");
+    // Compared as values: the order of keys depends on what else is built with this crate.
+    let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap_or_default();
+    assert!(
+        value(&written) == value(&schema),
+        "docs/schema/pack.schema.json is old: run this test with UPDATE_SCHEMA=1"
+    );
 }
 
 /// For every shape: where in a pack it stands. `?` is an unknown key, so that the decoder lists the keys it knows.
