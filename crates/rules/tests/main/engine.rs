@@ -1,7 +1,5 @@
 //! The vectorised engine gives what the interpreter gives, record by record.
 
-use std::path::Path;
-
 use bangfu_policy::ir::Scalar;
 use bangfu_policy::model::{
     Entity, FieldRef, FieldType, GivenRecord, LevelId, Pack, Place, RegisterId, RegisterKind, TestCase, Value,
