@@ -47,7 +47,7 @@ pub(super) fn load(lanes: &Lanes, validity: Option<&Bitmap>, start: usize, rows:
     if let Some(validity) = validity {
         out.size_valid(rows);
         unpack(validity, start, &mut out.valid);
-        out.all_valid = out.valid.iter().all(|bit| *bit == 1);
+        out.all_valid = out.valid.iter().fold(1, |all, bit| all & bit) == 1;
     }
     macro_rules! widen {
         ($from:expr) => {{
@@ -75,6 +75,21 @@ pub(super) fn load(lanes: &Lanes, validity: Option<&Bitmap>, start: usize, rows:
     }
 }
 
+/// A byte's bits as eight bytes of 0 or 1.
+const EIGHTS: [[u8; 8]; 256] = {
+    let mut table = [[0; 8]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut bit = 0;
+        while bit < 8 {
+            table[byte][bit] = (byte >> bit) as u8 & 1;
+            bit += 1;
+        }
+        byte += 1;
+    }
+    table
+};
+
 /// Bits → bytes of 0 or 1.
 fn unpack(bits: &Bitmap, start: usize, out: &mut [u8]) {
     let word = |at: usize| bits.words.get(at).copied().unwrap_or(0);
@@ -82,14 +97,14 @@ fn unpack(bits: &Bitmap, start: usize, out: &mut [u8]) {
         let at = start + index * 64;
         let (first, shift) = (at / 64, at % 64);
         let high = if shift == 0 { 0 } else { word(first + 1) << (64 - shift) };
-        let mut wanted = word(first) >> shift | high;
-        for group in bytes.chunks_mut(8) {
-            let mut eight = [0_u8; 8];
-            for (bit, byte) in eight.iter_mut().enumerate() {
-                *byte = (wanted >> bit) as u8 & 1;
-            }
-            group.copy_from_slice(&eight[..group.len()]);
-            wanted >>= 8;
+        let wanted = word(first) >> shift | high;
+        let mut of = wanted.to_le_bytes().into_iter().map(|byte| &EIGHTS[usize::from(byte)]);
+        let (eights, rest) = bytes.as_chunks_mut::<8>();
+        for (group, eight) in eights.iter_mut().zip(&mut of) {
+            *group = *eight;
+        }
+        for (out, bit) in rest.iter_mut().zip(of.next().into_iter().flatten()) {
+            *out = *bit;
         }
     }
 }

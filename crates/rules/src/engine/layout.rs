@@ -7,15 +7,21 @@ use bangfu_policy::model::{Entity, Pack};
 
 use crate::frame::Frame;
 
+/// Rows below one row up to which their ancestor is looked up row by row; above it, runs are filled.
+const SMALL_GROUP: usize = 12;
+
 /// Offsets from ancestors to descendants.
 pub(crate) struct Layout {
     offsets: HashMap<(Entity, Entity), Vec<u32>>,
+    /// Row of the ancestor of each row, where groups are small.
+    parents: HashMap<(Entity, Entity), Vec<u32>>,
 }
 
 impl Layout {
     /// Composes the offsets of every entity of the frame with those of all its ancestors.
     pub(crate) fn new(pack: &Pack, frame: &Frame) -> Self {
         let mut offsets = HashMap::new();
+        let mut parents = HashMap::new();
         for below in frame.tables.keys() {
             let Some(table) = frame.tables.get(below) else { continue };
             let mut so_far: Option<Vec<u32>> = None;
@@ -35,17 +41,29 @@ impl Layout {
                 so_far = Some(
                     upper.iter().map(|row| composed.get(*row as usize).copied().unwrap_or(table.rows as u32)).collect(),
                 );
+                if rows > 0 && table.rows / rows < SMALL_GROUP && !matches!(above, Entity::Level(_)) {
+                    let mut rows_above = Vec::with_capacity(table.rows);
+                    for (row, ends) in composed.windows(2).enumerate() {
+                        rows_above.extend(std::iter::repeat_n(row as u32, ends[1].saturating_sub(ends[0]) as usize));
+                    }
+                    parents.insert((above, *below), rows_above);
+                }
                 offsets.insert((above, *below), composed);
             }
             let identity = (0..=table.rows as u32).collect();
             offsets.insert((*below, *below), identity);
         }
-        Self { offsets }
+        Self { offsets, parents }
     }
 
     /// Rows of `below` under the rows of `above`: row `r` holds `o[r]..o[r + 1]`.
     pub(crate) fn offsets(&self, above: Entity, below: Entity) -> &[u32] {
         self.offsets.get(&(above, below)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The row of `above` for each row of `below`, where groups are small.
+    pub(crate) fn parents(&self, above: Entity, below: Entity) -> Option<&[u32]> {
+        self.parents.get(&(above, below)).map(Vec::as_slice)
     }
 
     /// Rows of `below` under a range of rows of `above`.

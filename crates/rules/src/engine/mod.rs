@@ -8,10 +8,16 @@
 //! operation was live.
 
 mod buffer;
+mod choice;
+mod dates;
 mod execute;
 pub(crate) mod gather;
+mod groups;
+mod kept;
 mod kernels;
 mod layout;
+mod numbers;
+mod parameters;
 mod plan;
 mod ranges;
 
@@ -28,6 +34,7 @@ use crate::interpret::{EvaluationError, Interpreter};
 use buffer::{Buffer, Lane, pack as pack_bits};
 use execute::{Chunk, Failure, Workspace};
 use gather::Gathered;
+use kept::{Filled, Part, Room};
 pub(crate) use layout::Layout;
 use plan::{Operand, Pass, Plan, Tree, tree_of};
 pub(crate) use plan::{Wanted, canonical};
@@ -140,26 +147,35 @@ impl<'a> Program<'a> {
                 gathered: &division_values,
             };
             let spans = self.spans(pass, if pass.tree == Tree::Divisions { 1 } else { threads });
-            let run = |span: &Vec<Range<usize>>| self.run_span(&shared, pass, span);
-            let mut results: Vec<SpanResult> =
-                if spans.len() > 1 { spans.par_iter().map(run).collect() } else { spans.iter().map(run).collect() };
-            let rest = results.split_off(results.len().min(1));
-            let Some(mut first) = results.pop() else { continue };
-            for span in rest {
-                for (id, part) in span.kept {
-                    first.kept.entry(id).or_default().append(part);
-                }
-                first.gathered.extend(span.gathered);
-                first.failures.extend(span.failures);
-            }
-            kept.extend(first.kept.into_iter().map(|(id, growing)| (id, growing.finish())));
-            for (number, start, part) in first.gathered {
-                let function = self.plan.wanted[number].function;
-                for (slot, found) in gathered[number][start..].iter_mut().zip(part) {
-                    slot.join(function, found);
+            let keeps: Vec<_> = pass.steps.iter().filter(|step| step.keep).collect();
+            let mut rooms: Vec<Room> =
+                keeps.iter().map(|step| Room::new(step.lane, self.rows(step.entity))).collect();
+            let mut tasks: Vec<Task<'_>> = spans.iter().map(|span| self.task(pass, span)).collect();
+            for (room, step) in rooms.iter_mut().zip(&keeps) {
+                let lengths: Vec<usize> = tasks.iter().map(|task| task.whole.range(step.entity).len()).collect();
+                for (task, part) in tasks.iter_mut().zip(room.split(lengths.into_iter())) {
+                    task.parts.push(part);
                 }
             }
-            failures.extend(first.failures);
+            let run = |task| self.run_span(&shared, pass, task);
+            let results: Vec<SpanResult> = if tasks.len() > 1 {
+                tasks.into_par_iter().map(run).collect()
+            } else {
+                tasks.into_iter().map(run).collect()
+            };
+            for (index, (step, room)) in keeps.iter().zip(rooms).enumerate() {
+                let parts: Vec<Filled> = results.iter().filter_map(|span| span.filled.get(index).copied()).collect();
+                kept.insert(step.node, room.finish(&parts));
+            }
+            for span in results {
+                for (number, start, part) in span.gathered {
+                    let function = self.plan.wanted[number].function;
+                    for (slot, found) in gathered[number][start..].iter_mut().zip(part) {
+                        slot.join(function, found);
+                    }
+                }
+                failures.extend(span.failures);
+            }
         }
         self.verify(&failures)?;
         let evaluated = started.elapsed();
@@ -226,30 +242,32 @@ impl<'a> Program<'a> {
         Chunk { rows }
     }
 
-    fn run_span(&self, shared: &execute::Shared<'_>, pass: &Pass, chunks: &[Range<usize>]) -> SpanResult {
-        let mut result = SpanResult::default();
-        let mut work = Workspace::default();
+    fn task<'t>(&self, pass: &Pass, chunks: &'t [Range<usize>]) -> Task<'t> {
         let whole: Range<usize> =
             chunks.first().map_or(0, |chunk| chunk.start)..chunks.last().map_or(0, |chunk| chunk.end);
-        let whole_rows = self.chunk(pass.tree, &whole);
+        Task { chunks, whole: self.chunk(pass.tree, &whole), parts: Vec::new() }
+    }
+
+    fn run_span(&self, shared: &execute::Shared<'_>, pass: &Pass, mut task: Task<'_>) -> SpanResult {
+        let mut gathered = Vec::new();
+        let mut work = Workspace::default();
         for gather in &pass.gathers {
-            let rows = whole_rows.range(gather.over);
+            let rows = task.whole.range(gather.over);
             let offsets = self.layout.offsets(gather.level, gather.over);
             let start = offsets.partition_point(|offset| *offset as usize <= rows.start).saturating_sub(1);
             let end = offsets.partition_point(|offset| (*offset as usize) < rows.end);
             let length = end.saturating_sub(start).min(self.rows(gather.level).saturating_sub(start));
-            result.gathered.push((gather.number, start, vec![Gathered::EMPTY; length]));
+            gathered.push((gather.number, start, vec![Gathered::EMPTY; length]));
         }
-        for units in chunks {
+        for units in task.chunks {
             let chunk = self.chunk(pass.tree, units);
-            let kept = &mut result.kept;
-            execute::run(shared, pass, &chunk, &mut work, &mut |step, rows, buffer| {
-                let growing = kept
-                    .entry(step.node)
-                    .or_insert_with(|| Growing::new(step.lane, whole_rows.range(step.entity).len()));
-                growing.push(buffer, rows.len());
+            let mut parts = task.parts.iter_mut();
+            execute::run(shared, pass, &chunk, &mut work, &mut |rows, buffer| {
+                if let Some(part) = parts.next() {
+                    part.push(buffer, rows);
+                }
             });
-            for (gather, (_, start, out)) in pass.gathers.iter().zip(&mut result.gathered) {
+            for (gather, (_, start, out)) in pass.gathers.iter().zip(&mut gathered) {
                 let offsets = self.layout.offsets(gather.level, gather.over);
                 gather::gather(gather, &chunk.range(gather.over), offsets, *start, out, |operand| match operand {
                     Operand::Slot(slot) => work.slots.get(slot).map(|buffer| (buffer, false)),
@@ -258,8 +276,7 @@ impl<'a> Program<'a> {
                 });
             }
         }
-        result.failures = work.failures;
-        result
+        SpanResult { filled: task.parts.iter().map(Part::filled).collect(), gathered, failures: work.failures }
     }
 
     /// Asks the interpreter whether the failing operations were live.
@@ -365,61 +382,21 @@ impl<'a> Program<'a> {
     }
 }
 
-/// What a span of chunks leaves.
-#[derive(Default)]
+/// A thread's share of a pass.
+struct Task<'a> {
+    chunks: &'a [Range<usize>],
+    /// Rows of all its chunks.
+    whole: Chunk,
+    /// Where the values of the steps that are kept go, in the order of the steps.
+    parts: Vec<Part<'a>>,
+}
+
+/// What it leaves.
 struct SpanResult {
-    kept: HashMap<ExprId, Growing>,
+    filled: Vec<Filled>,
     /// Position of the gather, first row of the level, what was gathered.
     gathered: Vec<(usize, usize, Vec<Gathered>)>,
     failures: Vec<Failure>,
-}
-
-/// Values for all rows, growing chunk by chunk.
-#[derive(Default)]
-struct Growing {
-    buffer: Buffer,
-    rows: usize,
-}
-
-impl Growing {
-    fn new(lane: Lane, rows: usize) -> Self {
-        let mut buffer = Buffer { all_valid: true, ..Buffer::default() };
-        match lane {
-            Lane::Mask => buffer.mask.reserve_exact(rows),
-            Lane::Narrow => buffer.narrow.reserve_exact(rows),
-            Lane::Wide => buffer.wide.reserve_exact(rows),
-        }
-        Self { buffer, rows: 0 }
-    }
-
-    fn push(&mut self, part: &Buffer, rows: usize) {
-        // Buffers are shared by lanes, so only the vector of the step's own lane is of this length.
-        let own = &mut self.buffer;
-        if own.mask.capacity() > 0 {
-            own.mask.extend_from_slice(part.mask.get(..rows).unwrap_or_default());
-        } else if own.narrow.capacity() > 0 {
-            own.narrow.extend_from_slice(part.narrow.get(..rows).unwrap_or_default());
-        } else if own.wide.capacity() > 0 {
-            own.wide.extend_from_slice(part.wide.get(..rows).unwrap_or_default());
-        }
-        if !part.all_valid {
-            own.all_valid = false;
-            own.valid.resize(self.rows, 1);
-            own.valid.extend_from_slice(part.valid.get(..rows).unwrap_or_default());
-        } else if !own.all_valid {
-            own.valid.resize(self.rows + rows, 1);
-        }
-        self.rows += rows;
-    }
-
-    fn append(&mut self, other: Self) {
-        let rows = other.rows;
-        self.push(&other.buffer, rows);
-    }
-
-    fn finish(self) -> Buffer {
-        self.buffer
-    }
 }
 
 fn column(buffer: Buffer, lane: Lane, bounds: Bounds) -> Column {
