@@ -170,7 +170,14 @@ pub(super) fn coalesce(
 
 /// Missing truths are 0, so `and` and `or` of the bytes are right; only what is known has to be found.
 #[inline(always)]
-pub(super) fn kleene(shared: &Shared<'_>, step: &Step, and: bool, range: &Range<usize>, work: &Workspace, out: &mut Buffer) {
+pub(super) fn kleene(
+    shared: &Shared<'_>,
+    step: &Step,
+    and: bool,
+    range: &Range<usize>,
+    work: &Workspace,
+    out: &mut Buffer,
+) {
     let rows = range.len();
     let parts: Vec<(&[u8], Option<&[u8]>)> = step
         .operands

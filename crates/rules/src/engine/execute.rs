@@ -18,13 +18,12 @@ use super::buffer::{Buffer, Lane, load};
 use super::choice::{case, coalesce, fold, is_in, kleene, text_in};
 use super::dates::{age, civil, dates, months};
 use super::groups::{aggregate, broadcast, overflowing_sums};
-use super::kernels::{NarrowLanes, Same, Source, View, WideLanes, and_into, compare, map, with_lanes};
+use super::kernels::{NarrowLanes, Same, Source, View, WideLanes, and_into, compare, map, wide_registers, with_lanes};
 use super::layout::Layout;
 use super::numbers::{Minus, Plus, Times, compare_quotient, divide, integers, rescale};
 use super::parameters::parameter_values;
 use super::plan::{Action, Operand, Pass, Plan, Step};
 use crate::frame::Frame;
-
 
 /// Values below this magnitude divide exactly in double precision.
 const EXACT: u128 = 1 << 51;
@@ -99,11 +98,7 @@ fn dispatch(
     out: &mut Buffer,
 ) {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2")
-        && std::arch::is_x86_feature_detected!("bmi1")
-        && std::arch::is_x86_feature_detected!("bmi2")
-        && std::arch::is_x86_feature_detected!("popcnt")
-    {
+    if wide_registers() {
         #[expect(unsafe_code, reason = "the processor has just been found to have what the copy uses")]
         // SAFETY: as said; the function is the same code as `step_of`, compiled for AVX2.
         unsafe {
@@ -157,7 +152,12 @@ pub(super) fn view<'a>(
 }
 
 #[inline(always)]
-pub(super) fn valid<'a>(shared: &'a Shared<'_>, operand: Operand, rows: &Range<usize>, work: &'a Workspace) -> Option<&'a [u8]> {
+pub(super) fn valid<'a>(
+    shared: &'a Shared<'_>,
+    operand: Operand,
+    rows: &Range<usize>,
+    work: &'a Workspace,
+) -> Option<&'a [u8]> {
     let (buffer, range) = match operand {
         Operand::Same(_) => return None,
         Operand::Slot(slot) => (&work.slots[slot], 0..rows.len()),
@@ -519,4 +519,3 @@ fn operand_low(shared: &Shared<'_>, id: ExprId) -> i128 {
         None => shared.plan.bounds.get(&id).map_or(i128::MIN, |bounds| bounds.low),
     }
 }
-

@@ -1,14 +1,13 @@
 //! Aggregates that leave their tree: from units to divisions, for division nodes and for indicators.
-#![expect(
-    clippy::needless_range_loop,
-    reason = "loops over rows of several slices become vector instructions in this form"
-)]
+#![expect(clippy::inline_always, reason = "the copy for AVX2 exists only if everything is inlined into it")]
 
 use std::ops::Range;
 
 use bangfu_policy::ir::Aggregate;
 
 use super::buffer::{Buffer, Lane};
+use super::kernels::{and_into, or_not, wide_registers};
+use super::packed::Packed;
 use super::plan::{Gather, Operand};
 
 /// What was gathered for one division.
@@ -46,14 +45,8 @@ impl Gathered {
     }
 }
 
-/// A source of rows: a buffer of the chunk, or one kept for all rows with the range that is meant.
-struct Rows<'a> {
-    buffer: &'a Buffer,
-    start: usize,
-}
-
 /// Adds the rows `range` of the entity, split at `offsets` of the level, to `out` (whose first row is `first` of the
-/// level). `slot` finds buffers; their first row is `range.start`.
+/// level). `find` gives the rows of an operand, and whether they are the whole table's.
 pub(super) fn gather<'b>(
     gather: &Gather,
     range: &Range<usize>,
@@ -64,9 +57,109 @@ pub(super) fn gather<'b>(
 ) {
     let rows = |operand: Option<Operand>| {
         let (buffer, whole) = find(operand?)?;
-        Some(Rows { buffer, start: if whole { range.start } else { 0 } })
+        let start = if whole { range.start } else { 0 };
+        Some(Rows { buffer, rows: start..start + range.len() })
     };
     let (value, filter) = (rows(gather.value), rows(gather.filter));
+    #[cfg(target_arch = "x86_64")]
+    if wide_registers() {
+        #[expect(unsafe_code, reason = "the processor has just been found to have what the copy uses")]
+        // SAFETY: as said; the function is the same code as `parts`, compiled for AVX2.
+        unsafe {
+            parts_avx2(gather, range, offsets, first, out, value, filter);
+        }
+        return;
+    }
+    parts(gather, range, offsets, first, out, value, filter);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+fn parts_avx2(
+    gather: &Gather,
+    range: &Range<usize>,
+    offsets: &[u32],
+    first: usize,
+    out: &mut [Gathered],
+    value: Option<Rows<'_>>,
+    filter: Option<Rows<'_>>,
+) {
+    parts(gather, range, offsets, first, out, value, filter);
+}
+
+/// Rows of the chunk in a buffer.
+struct Rows<'a> {
+    buffer: &'a Buffer,
+    rows: Range<usize>,
+}
+
+impl<'a> Rows<'a> {
+    fn known(&self) -> Option<&'a [u8]> {
+        if self.buffer.all_valid { None } else { self.buffer.valid.get(self.rows.clone()) }
+    }
+}
+
+#[inline(always)]
+fn parts(
+    gather: &Gather,
+    range: &Range<usize>,
+    offsets: &[u32],
+    first: usize,
+    out: &mut [Gathered],
+    value: Option<Rows<'_>>,
+    filter: Option<Rows<'_>>,
+) {
+    let count = range.len();
+    let taken = filter.as_ref().and_then(|rows| rows.buffer.mask.get(rows.rows.clone()));
+    let filter_known = filter.as_ref().and_then(Rows::known);
+    let value_known = value.as_ref().and_then(Rows::known);
+    // Rows that count, and rows of which it is not known.
+    let used = match (taken, value_known) {
+        (None, None) => None,
+        (Some(one), None) | (None, Some(one)) => Some(one.to_vec()),
+        (Some(taken), Some(known)) => {
+            let mut used = taken.to_vec();
+            and_into(&mut used, known);
+            Some(used)
+        }
+    };
+    let mut open = None;
+    if filter_known.is_some() || value_known.is_some() {
+        let mut rows = vec![0_u8; count];
+        if let Some(known) = value_known {
+            or_not(&mut rows, known);
+            if let Some(taken) = taken {
+                and_into(&mut rows, taken);
+            }
+        }
+        if let Some(known) = filter_known {
+            or_not(&mut rows, known);
+        }
+        open = Some(rows);
+    }
+    let mut settling = None;
+    if let (Aggregate::Any | Aggregate::All, Some(value)) = (gather.function, &value) {
+        // `any` is settled by a known truth, `all` by what is known not to be one. Missing truths are 0.
+        let mask = value.buffer.mask.get(value.rows.clone()).unwrap_or_default();
+        let mut hit = if gather.function == Aggregate::Any { mask.to_vec() } else { vec![0; mask.len()] };
+        if gather.function == Aggregate::All {
+            or_not(&mut hit, mask);
+        }
+        let mut harmful = hit.clone();
+        if let Some(known) = value_known {
+            or_not(&mut harmful, known);
+        }
+        if let Some(open) = &mut open {
+            and_into(open, &harmful);
+        }
+        if let Some(used) = &used {
+            and_into(&mut hit, used);
+        }
+        settling = Some(Packed::of(&hit));
+    }
+    let open = open.map(|rows| Packed::of(&rows));
+    let taken = used.as_deref();
+    let counted = taken.map(Packed::of);
     let mut row = offsets.partition_point(|offset| *offset as usize <= range.start).saturating_sub(1);
     while let (Some(start), Some(end)) = (offsets.get(row), offsets.get(row + 1)) {
         let start = (*start as usize).max(range.start);
@@ -77,79 +170,56 @@ pub(super) fn gather<'b>(
         if start < end
             && let Some(slot) = row.checked_sub(first).and_then(|at| out.get_mut(at))
         {
-            let part = start - range.start..end - range.start;
-            slot.join(gather.function, one(gather, &part, value.as_ref(), filter.as_ref()));
+            let (start, end) = (start - range.start, end - range.start);
+            let mut found = Gathered::EMPTY;
+            found.count = counted.as_ref().map_or((end - start) as u32, |counted| counted.count(start, end));
+            found.unknown = open.as_ref().map_or(0, |open| open.count(start, end));
+            if let Some(settling) = &settling {
+                found.value = i64::from(settling.count(start, end));
+            } else if gather.function == Aggregate::Count {
+                found.value = i64::from(found.count);
+            } else if let Some(value) = &value {
+                let at = value.rows.start + start..value.rows.start + end;
+                fold(gather, value.buffer, at, taken.map(|taken| &taken[start..end]), &mut found);
+            }
+            slot.join(gather.function, found);
         }
         row += 1;
     }
 }
 
-/// One division's rows.
-fn one(gather: &Gather, part: &Range<usize>, value: Option<&Rows<'_>>, filter: Option<&Rows<'_>>) -> Gathered {
-    let slice = |rows: &Rows<'_>| rows.start + part.start..rows.start + part.end;
-    let taken = filter.and_then(|rows| rows.buffer.mask.get(slice(rows)));
-    let filter_known = filter.filter(|rows| !rows.buffer.all_valid).and_then(|rows| rows.buffer.valid.get(slice(rows)));
-    let value_known = value.filter(|rows| !rows.buffer.all_valid).and_then(|rows| rows.buffer.valid.get(slice(rows)));
-    let mut found = Gathered::EMPTY;
-    let count = part.len();
-    found.unknown += filter_known.map_or(0, |known| (count - ones(known)) as u32);
-    if gather.function == Aggregate::Count {
-        found.count = taken.map_or(count, ones) as u32;
-        found.value = i64::from(found.count);
-        return found;
-    }
-    let Some(value) = value else { return found };
-    let used = |row: usize| taken.map_or(1, |taken| taken[row]) & value_known.map_or(1, |known| known[row]);
-    if let Some(known) = value_known {
-        found.unknown +=
-            (0..count).filter(|row| taken.is_none_or(|taken| taken[*row] == 1) && known[*row] == 0).count() as u32;
-    }
-    let at = slice(value);
-    match (gather.function, gather.value_lane) {
-        (Aggregate::Sum, Lane::Narrow) => {
-            let values = &value.buffer.narrow[at];
-            if taken.is_none() && value_known.is_none() {
-                found.value = values.iter().map(|value| i64::from(*value)).sum();
-                found.count = count as u32;
-            } else {
-                for row in 0..count {
-                    found.value += i64::from(values[row]) * i64::from(used(row));
-                    found.count += u32::from(used(row));
+/// Sum, smallest or largest of one division's rows.
+#[inline(always)]
+fn fold(gather: &Gather, buffer: &Buffer, at: Range<usize>, used: Option<&[u8]>, found: &mut Gathered) {
+    if gather.function == Aggregate::Sum && gather.value_lane == Lane::Narrow {
+        let values = &buffer.narrow[at];
+        let mut sum = 0_i64;
+        match used {
+            None => {
+                for value in values {
+                    sum += i64::from(*value);
+                }
+            }
+            Some(used) => {
+                for (value, used) in values.iter().zip(used) {
+                    sum += i64::from(value & -i32::from(*used));
                 }
             }
         }
-        (Aggregate::Any | Aggregate::All, _) => {
-            let any = gather.function == Aggregate::Any;
-            let mask = &value.buffer.mask[at];
-            // An unknown filter leaves nothing open if the value would not settle the answer anyway.
-            found.unknown = (0..count)
-                .filter(|row| {
-                    let filter_open = filter_known.is_some_and(|known| known[*row] == 0);
-                    let value_open = value_known.is_some_and(|known| known[*row] == 0);
-                    let settles = value_open || (mask[*row] == 1) == any;
-                    settles && (filter_open || (value_open && taken.is_none_or(|taken| taken[*row] == 1)))
-                })
-                .count() as u32;
-            for row in 0..count {
-                found.value += i64::from(used(row) & if any { mask[row] } else { 1 - mask[row] });
-            }
-        }
-        (function, lane) => {
-            for row in (0..count).filter(|row| used(*row) == 1) {
-                let value = match lane {
-                    Lane::Narrow => i64::from(value.buffer.narrow[at.start + row]),
-                    Lane::Wide => value.buffer.wide[at.start + row],
-                    Lane::Mask => i64::from(value.buffer.mask[at.start + row]),
-                };
-                found.join(function, Gathered { value, count: 1, unknown: 0, overflow: false });
-            }
-        }
+        found.value = sum;
+        return;
     }
-    found
-}
-
-fn ones(mask: &[u8]) -> usize {
-    mask.iter().map(|bit| usize::from(*bit)).sum()
+    let mut all = Gathered::EMPTY;
+    for row in at.clone().filter(|row| used.is_none_or(|used| used[row - at.start] == 1)) {
+        let value = match gather.value_lane {
+            Lane::Narrow => i64::from(buffer.narrow[row]),
+            Lane::Wide => buffer.wide[row],
+            Lane::Mask => i64::from(buffer.mask[row]),
+        };
+        all.join(gather.function, Gathered { value, count: 1, unknown: 0, overflow: false });
+    }
+    found.value = all.value;
+    found.overflow = all.overflow;
 }
 
 /// Values of a division node from what was gathered: missing where a row could not be counted.

@@ -13,60 +13,34 @@ use bangfu_policy::model::Entity;
 
 use super::buffer::{Buffer, Lane};
 use super::execute::{Chunk, Shared, Workspace, lane_of, missing, put, settle, valid, view};
-use super::kernels::{NarrowLanes, Same, Source, View, WideLanes, and_into, with_lanes};
+use super::kernels::{NarrowLanes, Same, Source, View, WideLanes, and_into, or_not, with_lanes};
+use super::packed::Packed;
 use super::plan::{Operand, Step};
 
-/// Truths packed eight to a byte, so that those of a group are counted by one instruction.
-struct Packed(Vec<u8>);
+/// Ends of the groups of a chunk, counted from its first row below; the first group begins at 0.
+#[derive(Clone, Copy)]
+struct Groups<'a> {
+    base: u32,
+    ends: &'a [u32],
+}
 
-impl Packed {
-    /// Rows that are read at once; a byte's rest is left for the beginning within a byte.
-    const AT_ONCE: usize = 56;
-
-    #[inline(always)]
-    fn of(mask: &[u8]) -> Self {
-        let (eights, rest) = mask.as_chunks::<8>();
-        let mut bytes = Vec::with_capacity(eights.len() + 9);
-        // The lowest bit of each of eight bytes, gathered by one multiplication.
-        bytes.extend(eights.iter().map(|eight| {
-            (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) as u8
-        }));
-        bytes.push(rest.iter().enumerate().fold(0, |byte, (at, truth)| byte | truth << at));
-        bytes.extend([0; 8]);
-        Self(bytes)
-    }
-
-    /// How many of the rows are true.
-    #[inline(always)]
-    fn count(&self, start: usize, end: usize) -> u32 {
-        let mut count = 0;
-        let mut at = start;
-        while at < end {
-            let rows = (end - at).min(Self::AT_ONCE);
-            let eight = self.0.get(at / 8..).and_then(|bytes| bytes.first_chunk::<8>());
-            let word = eight.map_or(0, |eight| u64::from_le_bytes(*eight)) >> (at % 8);
-            count += (word & ((1 << rows) - 1)).count_ones();
-            at += rows;
-        }
-        count
+impl<'a> Groups<'a> {
+    fn new(offsets: &'a [u32]) -> Self {
+        let (base, ends) = offsets.split_first().map_or((0, offsets), |(base, ends)| (*base, ends));
+        Self { base, ends }
     }
 }
 
-/// Begins and ends of the groups of a chunk, counted from its first row below.
-#[derive(Clone, Copy)]
-struct Groups<'a>(&'a [u32]);
-
-impl Groups<'_> {
-    #[inline(always)]
-    fn each(self, mut take: impl FnMut(usize, usize, usize)) {
-        let Some((base, ends)) = self.0.split_first() else { return };
-        let mut start = 0;
-        for (row, end) in ends.iter().enumerate() {
-            let end = (end - base) as usize;
-            take(row, start, end);
-            start = end;
+/// Runs a loop over groups, written out so that it is inlined: row, start and end.
+macro_rules! each {
+    ($groups:expr, ($row:ident, $start:ident, $end:ident) => $body:expr) => {
+        let mut $start = 0_usize;
+        for ($row, end) in $groups.ends.iter().enumerate() {
+            let $end = (end - $groups.base) as usize;
+            $body;
+            $start = $end;
         }
-    }
+    };
 }
 
 /// Repeats the value of each ancestor for its rows.
@@ -149,7 +123,7 @@ pub(super) fn aggregate(
     let offsets = shared.layout.offsets(step.entity, over);
     let below = chunk.range(over);
     let count = below.len();
-    let groups = Groups(&offsets[range.start..=range.end]);
+    let groups = Groups::new(&offsets[range.start..=range.end]);
     let mut operands = step.operands.iter().zip(ids);
     let value = if has_value { operands.next() } else { None };
     let filter = if has_filter { operands.next() } else { None };
@@ -176,13 +150,21 @@ pub(super) fn aggregate(
     }
     out.all_valid = true;
     match function {
-        Aggregate::Count => match taken {
-            None => write(step.lane, rows, groups, out, |start, end| (end - start) as i64),
-            Some(taken) => {
-                let packed = Packed::of(&taken[..count]);
-                write(step.lane, rows, groups, out, |start, end| i64::from(packed.count(start, end)));
+        Aggregate::Count => {
+            let packed = taken.map(|taken| Packed::of(&taken[..count]));
+            match (packed, step.lane) {
+                (None, lane) => {
+                    each!(groups, (row, start, end) => put(lane, row, (end - start) as i64, out));
+                }
+                (Some(packed), Lane::Narrow) => {
+                    let out = &mut out.narrow[..rows];
+                    each!(groups, (row, start, end) => out[row] = packed.count(start, end) as i32);
+                }
+                (Some(packed), lane) => {
+                    each!(groups, (row, start, end) => put(lane, row, i64::from(packed.count(start, end)), out));
+                }
             }
-        },
+        }
         Aggregate::Sum => {
             let Some((operand, id)) = value else { return };
             let value = view(shared, *operand, lane_of(shared, *id), &below, work);
@@ -207,7 +189,7 @@ pub(super) fn aggregate(
             let Some((operand, id)) = value else { return };
             let value = view(shared, *operand, lane_of(shared, *id), &below, work);
             out.size_valid(rows);
-            groups.each(|row, start, end| {
+            each!(groups, (row, start, end) => {
                 let used =
                     (start..end).filter(|row| taken.is_none_or(|taken| taken[*row] == 1)).map(|row| value.get(row));
                 let found = if function == Aggregate::Minimum { used.min() } else { used.max() };
@@ -225,7 +207,7 @@ pub(super) fn aggregate(
         }
         let open = Packed::of(&open);
         let valid = &mut out.valid[..rows];
-        groups.each(|row, start, end| valid[row] &= u8::from(open.count(start, end) == 0));
+        each!(groups, (row, start, end) => valid[row] &= u8::from(open.count(start, end) == 0));
     }
     if !out.all_valid {
         settle(out);
@@ -266,38 +248,20 @@ fn quantified(
     let settling = Packed::of(&settling);
     let truths = &mut out.mask[..rows];
     match open {
-        None => groups.each(|row, start, end| truths[row] = u8::from((settling.count(start, end) > 0) == any)),
+        None => {
+            each!(groups, (row, start, end) => truths[row] = u8::from((settling.count(start, end) > 0) == any));
+        }
         Some(open) => {
             out.valid.resize(rows, 0);
             out.all_valid = false;
             let valid = &mut out.valid[..rows];
-            groups.each(|row, start, end| {
+            each!(groups, (row, start, end) => {
                 let settled = settling.count(start, end) > 0;
                 truths[row] = u8::from(settled == any);
                 valid[row] = u8::from(settled || open.count(start, end) == 0);
             });
             settle(out);
         }
-    }
-}
-
-/// `out |= not known`
-#[inline(always)]
-fn or_not(out: &mut [u8], known: &[u8]) {
-    let known = &known[..out.len()];
-    for row in 0..out.len() {
-        out[row] |= 1 - known[row];
-    }
-}
-
-/// A number for each group.
-#[inline(always)]
-fn write(lane: Lane, rows: usize, groups: Groups<'_>, out: &mut Buffer, f: impl Fn(usize, usize) -> i64) {
-    if lane == Lane::Narrow {
-        let out = &mut out.narrow[..rows];
-        groups.each(|row, start, end| out[row] = f(start, end) as i32);
-    } else {
-        groups.each(|row, start, end| put(lane, row, f(start, end), out));
     }
 }
 
@@ -330,20 +294,22 @@ fn weighted(step: &Step, rows: usize, groups: Groups<'_>, value: View<'_>, weigh
 fn sums(step: &Step, rows: usize, count: usize, groups: Groups<'_>, value: View<'_>, out: &mut Buffer) {
     macro_rules! differences {
         ($of:ty, $out:expr) => {{
-            let mut running: Vec<$of> = Vec::with_capacity(count + 1);
-            let mut sum: $of = 0;
-            running.push(0);
-            with_lanes!(value, count, value => running.extend((0..count).map(|row| {
-                sum = sum.wrapping_add(Source::<$of>::at(&value, row));
-                sum
-            })));
+            let mut running: Vec<$of> = vec![0; count + 1];
+            with_lanes!(value, count, value => {
+                let running = &mut running[1..=count];
+                let mut sum: $of = 0;
+                for row in 0..count {
+                    sum = sum.wrapping_add(Source::<$of>::at(&value, row));
+                    running[row] = sum;
+                }
+            });
             let out = &mut $out[..rows];
             let mut before = 0;
-            groups.each(|row, _, end| {
-                let after = running.get(end).copied().unwrap_or(before);
-                out[row] = after.wrapping_sub(before);
+            for (slot, end) in out.iter_mut().zip(groups.ends) {
+                let after = running[((end - groups.base) as usize).min(count)];
+                *slot = after.wrapping_sub(before);
                 before = after;
-            });
+            }
         }};
     }
     if step.lane == Lane::Narrow { differences!(i32, out.narrow) } else { differences!(i64, out.wide) }
@@ -363,7 +329,8 @@ pub(super) fn overflowing_sums(
     let below = chunk.range(over);
     let (Some(operand), Some(id)) = (step.operands.first(), ids.first()) else { return };
     let value = view(shared, *operand, lane_of(shared, *id), &below, work);
-    Groups(&shared.layout.offsets(step.entity, over)[range.start..=range.end]).each(|row, start, end| {
+    let groups = Groups::new(&shared.layout.offsets(step.entity, over)[range.start..=range.end]);
+    each!(groups, (row, start, end) => {
         // The sum of magnitudes bounds every sum of a part.
         let most: u128 = (start..end).map(|row| u128::from(value.get(row).unsigned_abs())).sum();
         if most > i64::MAX as u128 {

@@ -142,3 +142,23 @@ pub(super) fn and_into(out: &mut [u8], other: &[u8]) {
         out[row] &= other[row];
     }
 }
+
+/// `out |= not known`
+#[inline(always)]
+pub(super) fn or_not(out: &mut [u8], known: &[u8]) {
+    let known = &known[..out.len()];
+    for row in 0..out.len() {
+        out[row] |= 1 - known[row];
+    }
+}
+
+/// Whether the processor has what the second copy of the loops is compiled for.
+pub(super) fn wide_registers() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx2")
+        && std::arch::is_x86_feature_detected!("bmi1")
+        && std::arch::is_x86_feature_detected!("bmi2")
+        && std::arch::is_x86_feature_detected!("popcnt");
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}

@@ -17,6 +17,7 @@ mod kept;
 mod kernels;
 mod layout;
 mod numbers;
+mod packed;
 mod parameters;
 mod plan;
 mod ranges;
@@ -148,8 +149,7 @@ impl<'a> Program<'a> {
             };
             let spans = self.spans(pass, if pass.tree == Tree::Divisions { 1 } else { threads });
             let keeps: Vec<_> = pass.steps.iter().filter(|step| step.keep).collect();
-            let mut rooms: Vec<Room> =
-                keeps.iter().map(|step| Room::new(step.lane, self.rows(step.entity))).collect();
+            let mut rooms: Vec<Room> = keeps.iter().map(|step| Room::new(step.lane, self.rows(step.entity))).collect();
             let mut tasks: Vec<Task<'_>> = spans.iter().map(|span| self.task(pass, span)).collect();
             for (room, step) in rooms.iter_mut().zip(&keeps) {
                 let lengths: Vec<usize> = tasks.iter().map(|task| task.whole.range(step.entity).len()).collect();

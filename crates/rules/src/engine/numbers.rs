@@ -131,7 +131,8 @@ fn zeros(rows: usize, divisor: View<'_>) -> Option<Vec<u8>> {
 #[inline(always)]
 fn refuse(zeros: Option<Vec<u8>>, out: &Buffer, failures: &mut Vec<usize>) {
     let zeros = zeros.iter().flatten().enumerate();
-    failures.extend(zeros.filter(|(row, zero)| **zero == 1 && (out.all_valid || out.valid[*row] == 1)).map(|(row, _)| row));
+    failures
+        .extend(zeros.filter(|(row, zero)| **zero == 1 && (out.all_valid || out.valid[*row] == 1)).map(|(row, _)| row));
 }
 
 #[inline(always)]

@@ -92,10 +92,8 @@ fn by_row(
         let class = (classes && class_known).then(|| selector.get(row));
         let found = definition.row_on(day, code, class);
         // An unknown class leaves the value unknown, unless a division's own row decides.
-        let decided = class.is_some()
-            || !classes
-            || !definition.has_classes()
-            || found.is_some_and(|row| row.division.is_some());
+        let decided =
+            class.is_some() || !classes || !definition.has_classes() || found.is_some_and(|row| row.division.is_some());
         let value = if decided { found.map_or(Scalar::Missing, |row| row.value) } else { Scalar::Missing };
         if let Some(number) = number(set.unwrap_or(value)) {
             put(step.lane, row, number, out);
