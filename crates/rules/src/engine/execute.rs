@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bangfu_policy::arithmetic;
 use bangfu_policy::ir::{Aggregate, Comparison, DatePart, ExprId, Op, Scalar, Type};
@@ -38,9 +39,17 @@ pub(super) struct Shared<'a> {
     pub layout: &'a Layout,
     pub overrides: &'a [(ParameterId, Scalar)],
     /// Values kept by earlier passes, for all rows.
-    pub kept: &'a HashMap<ExprId, Buffer>,
+    pub values: &'a HashMap<ExprId, Arc<Buffer>>,
     /// Results of gathers of earlier passes, by position of the wanted gather.
     pub gathered: &'a HashMap<ExprId, Buffer>,
+}
+
+impl Shared<'_> {
+    /// Values kept for all rows.
+    #[inline(always)]
+    pub(super) fn kept(&self, id: ExprId) -> Option<&Buffer> {
+        self.values.get(&id).map(Arc::as_ref)
+    }
 }
 
 /// A row in which an operation had no result.
@@ -139,7 +148,7 @@ pub(super) fn view<'a>(
     let (buffer, range) = match operand {
         Operand::Same(value) => return View::Same(value),
         Operand::Slot(slot) => (&work.slots[slot], 0..rows.len()),
-        Operand::Kept(id) => match shared.kept.get(&id) {
+        Operand::Kept(id) => match shared.kept(id) {
             Some(buffer) => (buffer, rows.clone()),
             None => return View::Same(0),
         },
@@ -161,7 +170,7 @@ pub(super) fn valid<'a>(
     let (buffer, range) = match operand {
         Operand::Same(_) => return None,
         Operand::Slot(slot) => (&work.slots[slot], 0..rows.len()),
-        Operand::Kept(id) => (shared.kept.get(&id)?, rows.clone()),
+        Operand::Kept(id) => (shared.kept(id)?, rows.clone()),
     };
     if buffer.all_valid { None } else { buffer.valid.get(range) }
 }
@@ -257,7 +266,7 @@ fn step_of(
             return;
         }
         Action::Reload => {
-            if let Some(kept) = shared.kept.get(&step.node) {
+            if let Some(kept) = shared.kept(step.node) {
                 copy_rows(kept, range, step.lane, out);
             }
             return;

@@ -66,7 +66,7 @@ pub(super) fn broadcast(
     };
     let (buffer, start) = match operand {
         Operand::Slot(slot) => (&work.slots[slot], 0),
-        Operand::Kept(id) => match shared.kept.get(&id) {
+        Operand::Kept(id) => match shared.kept(id) {
             Some(buffer) => (buffer, above.start),
             None => return missing(out, range.len()),
         },

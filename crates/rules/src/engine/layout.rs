@@ -15,6 +15,8 @@ pub(crate) struct Layout {
     offsets: HashMap<(Entity, Entity), Vec<u32>>,
     /// Row of the ancestor of each row, where groups are small.
     parents: HashMap<(Entity, Entity), Vec<u32>>,
+    /// Most rows below one row.
+    largest: HashMap<(Entity, Entity), u32>,
 }
 
 impl Layout {
@@ -22,6 +24,7 @@ impl Layout {
     pub(crate) fn new(pack: &Pack, frame: &Frame) -> Self {
         let mut offsets = HashMap::new();
         let mut parents = HashMap::new();
+        let mut largest = HashMap::new();
         for below in frame.tables.keys() {
             let Some(table) = frame.tables.get(below) else { continue };
             let mut so_far: Option<Vec<u32>> = None;
@@ -48,12 +51,15 @@ impl Layout {
                     }
                     parents.insert((above, *below), rows_above);
                 }
+                let most = composed.windows(2).map(|ends| ends[1].saturating_sub(ends[0])).max();
+                largest.insert((above, *below), most.unwrap_or(0));
                 offsets.insert((above, *below), composed);
             }
             let identity = (0..=table.rows as u32).collect();
+            largest.insert((*below, *below), 1);
             offsets.insert((*below, *below), identity);
         }
-        Self { offsets, parents }
+        Self { offsets, parents, largest }
     }
 
     /// Rows of `below` under the rows of `above`: row `r` holds `o[r]..o[r + 1]`.
@@ -64,6 +70,11 @@ impl Layout {
     /// The row of `above` for each row of `below`, where groups are small.
     pub(crate) fn parents(&self, above: Entity, below: Entity) -> Option<&[u32]> {
         self.parents.get(&(above, below)).map(Vec::as_slice)
+    }
+
+    /// Most rows of `below` under one row of `above`.
+    pub(crate) fn largest(&self, above: Entity, below: Entity) -> u32 {
+        self.largest.get(&(above, below)).copied().unwrap_or(0)
     }
 
     /// Rows of `below` under a range of rows of `above`.

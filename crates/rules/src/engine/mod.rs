@@ -21,9 +21,11 @@ mod packed;
 mod parameters;
 mod plan;
 mod ranges;
+mod what_if;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bangfu_policy::ir::{ExprId, Op, Scalar};
@@ -40,6 +42,7 @@ pub(crate) use layout::Layout;
 use plan::{Operand, Pass, Plan, Tree, tree_of};
 pub(crate) use plan::{Wanted, canonical};
 use ranges::Bounds;
+pub use what_if::Baseline;
 
 /// Units of a chunk: enough to make a step worth its dispatch, few enough to stay in the cache.
 const UNITS_PER_CHUNK: usize = 1_536;
@@ -86,12 +89,30 @@ pub struct Program<'a> {
     request: Request,
     outputs: Vec<VariableId>,
     plan: Plan,
-    layout: Layout,
+    layout: Arc<Layout>,
+    given: Values,
+}
+
+/// Values of nodes in all rows.
+type Values = HashMap<ExprId, Arc<Buffer>>;
+
+/// What an evaluation may begin with.
+#[derive(Default)]
+struct Beginning {
+    layout: Option<Arc<Layout>>,
+    /// Nodes whose values are there.
+    given: HashMap<ExprId, (Lane, Bounds, Arc<Buffer>)>,
+    /// Nodes whose values are wanted besides the outputs'.
+    kept: Vec<ExprId>,
 }
 
 impl<'a> Program<'a> {
     /// Plans the evaluation.
     pub fn compile(pack: &'a Pack, frame: &'a Frame, request: &Request) -> Self {
+        Self::begin(pack, frame, request, Beginning::default())
+    }
+
+    fn begin(pack: &'a Pack, frame: &'a Frame, request: &Request, beginning: Beginning) -> Self {
         let all = || (0..pack.variables.len()).map(|index| VariableId(index as u16)).collect();
         let outputs: Vec<VariableId> = request.outputs.clone().unwrap_or_else(all);
         let mut roots: Vec<ExprId> =
@@ -101,9 +122,12 @@ impl<'a> Program<'a> {
             wanted = crate::indicators::wanted(pack);
             roots.extend(crate::indicators::distribution_roots(pack));
         }
-        let layout = Layout::new(pack, frame);
-        let plan = plan::plan(pack, (frame, &layout), &request.overrides, &roots, &wanted);
-        Self { pack, frame, request: request.clone(), outputs, plan, layout }
+        roots.extend(beginning.kept);
+        let layout = beginning.layout.unwrap_or_else(|| Arc::new(Layout::new(pack, frame)));
+        let known = beginning.given.iter().map(|(id, (lane, bounds, _))| (*id, (*lane, *bounds))).collect();
+        let plan = plan::plan(pack, (frame, &layout), &request.overrides, &known, &roots, &wanted);
+        let given = beginning.given.into_iter().map(|(id, (.., values))| (id, values)).collect();
+        Self { pack, frame, request: request.clone(), outputs, plan, layout, given }
     }
 
     /// Number of steps of all passes.
@@ -125,11 +149,19 @@ impl<'a> Program<'a> {
     /// As [`Program::run`].
     pub fn run_timed(&self) -> Result<(Outcome, Duration, Duration), EngineError> {
         let started = Instant::now();
+        let (kept, gathered) = self.evaluate()?;
+        let evaluated = started.elapsed();
+        let outcome = self.outcome(kept, &gathered);
+        Ok((outcome, evaluated, started.elapsed().saturating_sub(evaluated)))
+    }
+
+    /// Values of all nodes that are kept, and what was gathered by division.
+    fn evaluate(&self) -> Result<(Values, Vec<Vec<Gathered>>), EngineError> {
         let threads = match self.request.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
-        let mut kept: HashMap<ExprId, Buffer> = HashMap::new();
+        let mut kept = self.given.clone();
         let mut gathered: Vec<Vec<Gathered>> =
             self.plan.wanted.iter().map(|wanted| vec![Gathered::EMPTY; self.rows(wanted.level)]).collect();
         let mut failures: Vec<Failure> = Vec::new();
@@ -144,7 +176,7 @@ impl<'a> Program<'a> {
                 plan: &self.plan,
                 layout: &self.layout,
                 overrides: &self.request.overrides,
-                kept: &kept,
+                values: &kept,
                 gathered: &division_values,
             };
             let spans = self.spans(pass, if pass.tree == Tree::Divisions { 1 } else { threads });
@@ -165,7 +197,7 @@ impl<'a> Program<'a> {
             };
             for (index, (step, room)) in keeps.iter().zip(rooms).enumerate() {
                 let parts: Vec<Filled> = results.iter().filter_map(|span| span.filled.get(index).copied()).collect();
-                kept.insert(step.node, room.finish(&parts));
+                kept.insert(step.node, Arc::new(room.finish(&parts)));
             }
             for span in results {
                 for (number, start, part) in span.gathered {
@@ -178,9 +210,7 @@ impl<'a> Program<'a> {
             }
         }
         self.verify(&failures)?;
-        let evaluated = started.elapsed();
-        let outcome = self.outcome(kept, &gathered);
-        Ok((outcome, evaluated, started.elapsed().saturating_sub(evaluated)))
+        Ok((kept, gathered))
     }
 
     fn rows(&self, entity: Entity) -> usize {
@@ -271,7 +301,7 @@ impl<'a> Program<'a> {
                 let offsets = self.layout.offsets(gather.level, gather.over);
                 gather::gather(gather, &chunk.range(gather.over), offsets, *start, out, |operand| match operand {
                     Operand::Slot(slot) => work.slots.get(slot).map(|buffer| (buffer, false)),
-                    Operand::Kept(id) => shared.kept.get(&id).map(|buffer| (buffer, true)),
+                    Operand::Kept(id) => shared.kept(id).map(|buffer| (buffer, true)),
                     Operand::Same(_) => None,
                 });
             }
@@ -316,7 +346,7 @@ impl<'a> Program<'a> {
         false
     }
 
-    fn outcome(&self, mut kept: HashMap<ExprId, Buffer>, gathered: &[Vec<Gathered>]) -> Outcome {
+    fn outcome(&self, mut kept: Values, gathered: &[Vec<Gathered>]) -> Outcome {
         let mut outcome = Outcome::default();
         if self.request.indicators {
             let sums = |wanted: &Wanted| {
@@ -341,7 +371,7 @@ impl<'a> Program<'a> {
             *left -= 1;
             // The last variable with this root takes the values, others copy them.
             let buffer = if *left == 0 { kept.remove(&root) } else { kept.get(&root).cloned() };
-            taken.push((id, root, buffer));
+            taken.push((id, root, buffer.map(Arc::unwrap_or_clone)));
         }
         let columns: Vec<(Entity, VariableId, Column)> = taken
             .into_par_iter()
@@ -364,7 +394,7 @@ impl<'a> Program<'a> {
     }
 
     /// A kept value as the interpreter would give it.
-    fn value(&self, kept: &HashMap<ExprId, Buffer>, id: ExprId, row: usize) -> Scalar {
+    fn value(&self, kept: &Values, id: ExprId, row: usize) -> Scalar {
         let id = canonical(self.pack, id);
         if let Some(value) = self.plan.constants.get(&id) {
             return *value;

@@ -138,11 +138,15 @@ struct Planner<'a> {
     pass: HashMap<ExprId, usize>,
 }
 
+/// Values of nodes that need not be computed: those of an earlier evaluation.
+pub(super) type Given = HashMap<ExprId, (Lane, Bounds)>;
+
 /// Plans the evaluation of `roots` (kept for all rows) and of gathers for indicators.
 pub(super) fn plan(
     pack: &Pack,
     (frame, layout): (&Frame, &Layout),
     overrides: &[(ParameterId, Scalar)],
+    given: &Given,
     roots: &[ExprId],
     indicators: &[Wanted],
 ) -> Plan {
@@ -157,6 +161,10 @@ pub(super) fn plan(
     };
     let mut planner = Planner { pack, frame, overrides, layout, plan: empty, order: Vec::new(), pass: HashMap::new() };
     let roots: Vec<ExprId> = roots.iter().map(|root| canonical(pack, *root)).collect();
+    for (id, (lane, bounds)) in given {
+        planner.plan.lanes.insert(*id, *lane);
+        planner.plan.bounds.insert(*id, *bounds);
+    }
     planner.reach(&roots, indicators);
     planner.fold();
     planner.annotate();
@@ -178,7 +186,7 @@ impl Planner<'_> {
         let mut open: Vec<ExprId> =
             roots.iter().copied().chain(from_indicators.map(|id| canonical(self.pack, *id))).collect();
         while let Some(id) = open.pop() {
-            if seen.insert(id) {
+            if !self.plan.lanes.contains_key(&id) && seen.insert(id) {
                 open.extend(self.operands(id));
             }
         }
@@ -202,8 +210,7 @@ impl Planner<'_> {
 
     /// Most rows of `over` below one row of an entity.
     fn largest_group(&self, entity: Option<Entity>, over: Entity) -> i128 {
-        let offsets = entity.map(|entity| self.layout.offsets(entity, over)).unwrap_or_default();
-        i128::from(offsets.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(0))
+        entity.map_or(0, |entity| i128::from(self.layout.largest(entity, over)))
     }
 
     fn bounds_of(&self, id: ExprId) -> Bounds {

@@ -166,3 +166,48 @@ fn random_records_with_missing_values_give_the_same() {
         assert!(compared > 10_000, "{folder}: only {compared} values");
     }
 }
+
+#[test]
+fn what_depends_on_a_parameter_is_as_if_everything_were_computed_again() {
+    use bangfu_policy::model::{ParameterId, VariableId};
+    for folder in ["bench/pack", "policies/inner-mongolia"] {
+        let pack = pack(folder);
+        let needs = bangfu_rules::needs::Needs::everything(&pack);
+        let (frame, _) = bangfu_rules::cases::frame(&pack, &needs, &random_case(&pack, 7));
+        let all: Vec<VariableId> = (0..pack.variables.len()).map(|index| VariableId(index as u16)).collect();
+        let numeric = |parameter: &bangfu_policy::model::Parameter| {
+            matches!(parameter.ty, bangfu_policy::ir::Type::Number { .. })
+        };
+        let parameters: Vec<ParameterId> = (0..pack.parameters.len())
+            .filter(|index| numeric(&pack.parameters[*index]))
+            .map(|index| ParameterId(index as u16))
+            .collect();
+        let Ok(baseline) = bangfu_rules::engine::Baseline::new(&pack, &frame, &parameters, &all) else {
+            panic!("{folder}: the random records have no result");
+        };
+        let mut moved = 0;
+        for (at, parameter) in parameters.iter().enumerate() {
+            // Alone, and together with its neighbour.
+            let mut overrides = vec![(*parameter, Scalar::Integer(4_321))];
+            if at % 2 == 1 {
+                overrides.push((parameters[at - 1], Scalar::Integer(87)));
+            }
+            let request = Request { overrides: overrides.clone(), indicators: false, ..Request::default() };
+            let whole = Program::compile(&pack, &frame, &request).run();
+            let part = baseline.with(&pack, &frame, &overrides);
+            let (Ok(whole), Ok(part)) = (whole, part) else { continue };
+            for (entity, columns) in &whole.entities {
+                let rows = frame.tables[entity].rows;
+                for (id, column) in columns {
+                    let other = part.get(id).or_else(|| baseline.before(*id)).expect("every variable has values");
+                    for row in 0..rows {
+                        let name = &pack.variables[id.index()].id;
+                        assert_eq!(stored(other, row), stored(column, row), "{name} row {row} with {overrides:?}");
+                    }
+                    moved += usize::from(part.contains_key(id));
+                }
+            }
+        }
+        assert!(moved > parameters.len(), "{folder}: {moved}");
+    }
+}
