@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bangfu_policy::ir::{Scalar, Type};
 use bangfu_policy::model::{Entity, Pack, ParameterId, VariableId};
 use bangfu_policy::value::format_number;
-use bangfu_rules::engine::{EngineError, Program, Request};
+use bangfu_rules::engine::{Baseline, EngineError, Program, Request};
 use bangfu_rules::frame::{Column, Frame};
 use bangfu_rules::interpret::{Interpreter, stored};
 use serde::Serialize;
@@ -47,20 +47,49 @@ pub struct Cost {
     pub difference: String,
 }
 
-/// Compares two ways to evaluate the same records. `after` may be another pack with the same registers. Only what is
-/// asked for is computed: the boolean variables `outcomes` and all programmes' amounts.
+/// Compares the values in force with other values of parameters over the same records. Only what depends on the
+/// parameters is computed twice: the boolean variables `outcomes` and all programmes' amounts.
 ///
 /// # Errors
 /// A formula has no result for some records.
-pub fn compare(
-    before: (&Pack, &[(ParameterId, Scalar)]),
-    after: (&Pack, &[(ParameterId, Scalar)]),
+pub fn compare_parameters(
+    pack: &Pack,
+    set: &[(ParameterId, Scalar)],
     frame: &Frame,
     outcomes: &[String],
     digits: usize,
 ) -> Result<Comparison, EngineError> {
-    let (old, new) = (evaluate(before, frame, outcomes)?, evaluate(after, frame, outcomes)?);
-    let interpreter = Interpreter::new(before.0, frame, &[]);
+    let parameters: Vec<ParameterId> = set.iter().map(|(id, _)| *id).collect();
+    let wanted = wanted(pack, outcomes);
+    let baseline = Baseline::new(pack, frame, &parameters, &wanted)?;
+    let changed = baseline.with(pack, frame, set)?;
+    let before: Columns = wanted.iter().filter_map(|id| Some((*id, baseline.before(*id)?.clone()))).collect();
+    let after = before.iter().map(|(id, column)| (*id, changed.get(id).unwrap_or(column).clone())).collect();
+    Ok(compared(&evaluated(pack, before), &evaluated(pack, after), (pack, frame), digits))
+}
+
+/// Compares two packs with the same registers over the same records.
+///
+/// # Errors
+/// A formula has no result for some records.
+pub fn compare_packs(
+    before: &Pack,
+    (after, set): (&Pack, &[(ParameterId, Scalar)]),
+    frame: &Frame,
+    outcomes: &[String],
+    digits: usize,
+) -> Result<Comparison, EngineError> {
+    let whole = |pack: &Pack, set: &[(ParameterId, Scalar)]| {
+        let outputs = Some(wanted(pack, outcomes));
+        let request = Request { overrides: set.to_vec(), outputs, indicators: false, threads: 0 };
+        let outcome = Program::compile(pack, frame, &request).run()?;
+        Ok(evaluated(pack, outcome.entities.into_values().flatten().collect()))
+    };
+    Ok(compared(&whole(before, &[])?, &whole(after, set)?, (before, frame), digits))
+}
+
+fn compared(old: &Evaluated, new: &Evaluated, (pack, frame): (&Pack, &Frame), digits: usize) -> Comparison {
+    let interpreter = Interpreter::new(pack, frame, &[]);
     let mut comparison = Comparison::default();
     for (name, (entity, column)) in &old.booleans {
         let Some((_, other)) = new.booleans.get(name) else { continue };
@@ -83,7 +112,7 @@ pub fn compare(
         let cost = Cost { before: text(*sum), after: text(other), difference: text(other - sum) };
         comparison.costs.insert(name.clone(), cost);
     }
-    Ok(comparison)
+    comparison
 }
 
 impl Moved {
@@ -112,39 +141,31 @@ struct Evaluated {
     amounts: BTreeMap<String, i128>,
 }
 
-fn evaluate(
-    (pack, set): (&Pack, &[(ParameterId, Scalar)]),
-    frame: &Frame,
-    outcomes: &[String],
-) -> Result<Evaluated, EngineError> {
-    let wanted: Vec<VariableId> = outcomes
+type Columns = Vec<(VariableId, Column)>;
+
+fn wanted(pack: &Pack, outcomes: &[String]) -> Vec<VariableId> {
+    outcomes
         .iter()
         .filter_map(|id| pack.variable(id))
         .filter(|id| pack.variables.get(id.index()).is_some_and(|variable| variable.ty == Type::Boolean))
         .chain(pack.programmes.iter().map(|programme| programme.amount))
-        .collect();
-    let request = Request { overrides: set.to_vec(), outputs: Some(wanted), indicators: false, threads: 0 };
-    let outcome = Program::compile(pack, frame, &request).run()?;
+        .collect()
+}
+
+fn evaluated(pack: &Pack, columns: Columns) -> Evaluated {
     let mut evaluated = Evaluated { booleans: BTreeMap::new(), amounts: BTreeMap::new() };
-    for (entity, columns) in outcome.entities {
-        let rows = frame.tables.get(&entity).map_or(0, |table| table.rows);
-        for (id, column) in columns {
-            let Some(variable) = pack.variables.get(id.index()) else { continue };
-            let programme = variable.programme.and_then(|programme| pack.programmes.get(programme.index()));
-            match programme {
-                Some(programme) if programme.amount == id => {
-                    let amounts = (0..rows).filter_map(|row| match stored(&column, row) {
-                        Scalar::Integer(amount) => Some(i128::from(amount)),
-                        _ => None,
-                    });
-                    evaluated.amounts.insert(programme.id.clone(), amounts.sum());
-                }
-                _ => {
-                    let name = format!("{}.{}", pack.entity_id(entity), variable.id);
-                    evaluated.booleans.insert(name, (entity, column));
-                }
+    for (id, column) in columns {
+        let Some(variable) = pack.variables.get(id.index()) else { continue };
+        let programme = variable.programme.and_then(|programme| pack.programmes.get(programme.index()));
+        match programme {
+            Some(programme) if programme.amount == id => {
+                evaluated.amounts.insert(programme.id.clone(), crate::views::results::sum(&column, 0..usize::MAX).1);
+            }
+            _ => {
+                let name = format!("{}.{}", pack.entity_id(variable.of), variable.id);
+                evaluated.booleans.insert(name, (variable.of, column));
             }
         }
     }
-    Ok(evaluated)
+    evaluated
 }

@@ -162,19 +162,19 @@ impl Rows {
     /// Counts over the rows of a division.
     pub fn count(&self, variable: VariableId, rows: Range<usize>) -> Option<Count> {
         let column = self.columns.get(&variable)?;
-        let mut count = Count::default();
-        for row in rows {
-            match at(column, row) {
-                Scalar::Missing => count.unknown += 1,
-                Scalar::Boolean(true) => count.yes += 1,
-                Scalar::Boolean(false) => count.no += 1,
-                Scalar::Integer(n) => {
-                    count.yes += 1;
-                    count.sum += i128::from(n);
-                }
+        if let Lanes::Bits(_) = &column.lanes {
+            let mut count = Count::default();
+            let asked = rows.len() as u64;
+            for word in truths(column, rows) {
+                count.yes += u64::from(word.yes.count_ones());
+                count.unknown += u64::from(word.unknown.count_ones());
             }
+            count.no = asked - count.yes - count.unknown;
+            return Some(count);
         }
-        Some(count)
+        let asked = rows.len() as u64;
+        let (yes, sum) = sum(column, rows);
+        Some(Count { yes, no: 0, unknown: asked - yes, sum })
     }
 
     /// Rows of a division with an answer.
@@ -187,6 +187,69 @@ impl Rows {
         let column = self.columns.get(&variable);
         let value = move |row: usize| column.map_or(Scalar::Missing, |column| at(column, row));
         self.within(division).filter(move |row| Answer::of(value(*row)) == answer)
+    }
+}
+
+/// Answers of up to 64 rows, a bit each.
+pub(super) struct Word {
+    /// True.
+    pub yes: u64,
+    /// Missing.
+    pub unknown: u64,
+}
+
+/// Answers of a boolean column in a range of rows, 64 at a time.
+pub(super) fn truths(column: &Column, rows: Range<usize>) -> impl Iterator<Item = Word> + '_ {
+    let bits = match &column.lanes {
+        Lanes::Bits(bits) => bits.words.as_slice(),
+        _ => &[],
+    };
+    (rows.start / 64..rows.end.div_ceil(64)).map(move |at| {
+        let below = |bits: usize| if bits == 64 { u64::MAX } else { (1 << bits) - 1 };
+        let first = rows.start.saturating_sub(at * 64).min(64);
+        let asked = below((rows.end - at * 64).min(64)) & !below(first);
+        let known = known(column, at);
+        Word { yes: bits.get(at).copied().unwrap_or(0) & known & asked, unknown: !known & asked }
+    })
+}
+
+/// Which of 64 rows are known.
+fn known(column: &Column, word: usize) -> u64 {
+    column.validity.as_ref().map_or(u64::MAX, |validity| validity.words.get(word).copied().unwrap_or(0))
+}
+
+/// How many values of a number column are known in a range of rows, and their sum.
+pub(crate) fn sum(column: &Column, rows: Range<usize>) -> (u64, i128) {
+    macro_rules! of {
+        ($values:expr) => {{
+            let rows = rows.start..rows.end.min($values.len());
+            let (mut count, mut sum) = (0_u64, 0_i128);
+            for at in rows.start / 64..rows.end.div_ceil(64) {
+                let (first, last) = ((at * 64).max(rows.start), (at * 64 + 64).min(rows.end));
+                let mut known = known(column, at) >> (first % 64);
+                let mut part = 0_i64;
+                for value in &$values[first..last] {
+                    let value = i64::from(*value) & -((known & 1) as i64);
+                    // Values of one word may be as large as the lane: only then is the part handed over early.
+                    match part.checked_add(value) {
+                        Some(sum) => part = sum,
+                        None => (sum, part) = (sum + i128::from(part), value),
+                    }
+                    count += known & 1;
+                    known >>= 1;
+                }
+                sum += i128::from(part);
+            }
+            (count, sum)
+        }};
+    }
+    match &column.lanes {
+        Lanes::I8(values) => of!(values),
+        Lanes::I16(values) => of!(values),
+        Lanes::I32(values) => of!(values),
+        Lanes::I64(values) => of!(values),
+        Lanes::Texts { positions, .. } => of!(positions),
+        Lanes::Bits(_) => (0, 0),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use bangfu_policy::ir::{Scalar, Type};
 use bangfu_policy::model::{Entity, Pack, ParameterId, VariableId};
-use bangfu_rules::engine::{EngineError, Program, Request};
+use bangfu_rules::engine::{Baseline, EngineError};
 use bangfu_rules::explain::{self, Explanation};
 use bangfu_rules::frame::{Column, Frame};
 use bangfu_rules::interpret::EvaluationError;
@@ -22,6 +23,7 @@ pub struct Snapshot {
     pub frame: Frame,
     by_key: HashMap<Entity, Vec<u32>>,
     parents: HashMap<Entity, Entity>,
+    baseline: OnceLock<Baseline>,
 }
 
 impl Snapshot {
@@ -45,7 +47,7 @@ impl Snapshot {
             })
             .collect();
         let parents = frame.tables.keys().filter_map(|entity| Some((*entity, pack.parent(*entity)?))).collect();
-        Self { frame, by_key, parents }
+        Self { frame, by_key, parents, baseline: OnceLock::new() }
     }
 
     /// Row of a record or division.
@@ -101,19 +103,31 @@ impl Snapshot {
         })
     }
 
-    /// Values of some variables with other parameters, in the order of the snapshot's rows.
+    /// Evaluates what the what-if screen shows and keeps what its parameters do not touch, so that a moved slider is
+    /// answered at once. Done once; a site does it before the first visitor asks.
+    ///
+    /// # Errors
+    /// A formula fails for a record.
+    pub fn prepare(&self, pack: &Pack) -> Result<&Baseline, EngineError> {
+        if let Some(baseline) = self.baseline.get() {
+            return Ok(baseline);
+        }
+        let wanted = super::what_if::wanted(pack);
+        let made = Baseline::new(pack, &self.frame, &pack.screens.what_if.parameters, &wanted)?;
+        Ok(self.baseline.get_or_init(|| made))
+    }
+
+    /// Values of the what-if screen's variables that depend on these parameters, in the order of the snapshot's rows.
     ///
     /// # Errors
     /// A formula fails for a record.
     pub fn compute(
         &self,
         pack: &Pack,
-        overrides: Vec<(ParameterId, Scalar)>,
-        wanted: Vec<VariableId>,
+        overrides: &[(ParameterId, Scalar)],
     ) -> Result<BTreeMap<u16, Column>, EngineError> {
-        let request = Request { overrides, outputs: Some(wanted), indicators: false, threads: 0 };
-        let outcome = Program::compile(pack, &self.frame, &request).run()?;
-        Ok(outcome.entities.into_values().flatten().map(|(id, column)| (id.0, column)).collect())
+        let columns = self.prepare(pack)?.with(pack, &self.frame, overrides)?;
+        Ok(columns.into_iter().map(|(id, column)| (id.0, column)).collect())
     }
 
     /// Titles of the facts that are missing for a condition that cannot be told.

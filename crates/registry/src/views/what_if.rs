@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use bangfu_policy::ir::{Scalar, Type};
 use bangfu_policy::model::{Pack, Parameter, ParameterId, VariableId, text_in};
 use bangfu_rules::frame::Column;
-use bangfu_rules::interpret::stored;
 use serde::Serialize;
 
 use super::figures::{self, Language};
 use super::listing::{QueryError, units};
 use super::places::Places;
-use super::results::{Answer, Results, Rows};
+use super::results::{Results, Rows, truths};
 
 /// A parameter that can be moved.
 #[derive(Clone, Debug, Serialize)]
@@ -168,14 +167,13 @@ pub struct DivisionMoves {
 pub fn moves(rows: &Rows, variable: VariableId, now: Option<&Column>, division: &str) -> Moves {
     let mut moves = Moves::default();
     let Some(base) = rows.column(variable) else { return moves };
-    for row in rows.within(division) {
-        let before = Answer::of(stored(base, row));
-        let after = now.map_or(before, |column| Answer::of(stored(column, row)));
-        moves.before += u64::from(before == Answer::Yes);
-        moves.after += u64::from(after == Answer::Yes);
-        moves.enter += u64::from(after == Answer::Yes && before != Answer::Yes);
-        moves.leave += u64::from(before == Answer::Yes && after != Answer::Yes);
-        moves.unknown += u64::from(after == Answer::Unknown);
+    let now = now.unwrap_or(base);
+    for (before, after) in truths(base, rows.within(division)).zip(truths(now, rows.within(division))) {
+        moves.before += u64::from(before.yes.count_ones());
+        moves.after += u64::from(after.yes.count_ones());
+        moves.enter += u64::from((after.yes & !before.yes).count_ones());
+        moves.leave += u64::from((before.yes & !after.yes).count_ones());
+        moves.unknown += u64::from(after.unknown.count_ones());
     }
     moves
 }
@@ -222,13 +220,7 @@ pub fn costs(
         let before = rows.count(programme.amount, rows.within(division))?.sum;
         let after = match now.get(&programme.amount.0) {
             None => before,
-            Some(column) => rows
-                .within(division)
-                .filter_map(|row| match stored(column, row) {
-                    Scalar::Integer(n) => Some(i128::from(n)),
-                    _ => None,
-                })
-                .sum(),
+            Some(column) => super::results::sum(column, rows.within(division)).1,
         };
         let scale = match amount.ty {
             Type::Number { scale, .. } => scale,

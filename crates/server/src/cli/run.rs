@@ -1,7 +1,6 @@
 //! `bangfu run | determine | explain | simulate`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -268,19 +267,22 @@ pub(crate) async fn simulate(arguments: &SimulateArguments) -> Result<()> {
         (None, Some(run)) => run.as_of,
         (None, None) => bail!("there is no run yet; run `bangfu determine` first, or give --as-of"),
     };
-    let changed = match &arguments.overlay {
-        Some(folder) => Arc::new(overlaid(&arguments.place.policy, folder)?),
-        None => Arc::clone(&home.pack),
+    let overlay = match &arguments.overlay {
+        Some(folder) => Some(overlaid(&arguments.place.policy, folder)?),
+        None => None,
     };
     if arguments.set.is_empty() && arguments.overlay.is_none() {
         bail!("nothing is changed; give --set parameter=value or --overlay FOLDER");
     }
-    let set = determine::overrides(&changed, &arguments.set)?;
+    let set = determine::overrides(overlay.as_ref().unwrap_or(&home.pack), &arguments.set)?;
     let reading = bangfu_rules::snapshot::read(&home.snapshot(), &home.pack, &Needs::all(&home.pack), as_of)?;
     let outcomes: Vec<String> = home.pack.variables.iter().map(|variable| variable.id.clone()).collect();
     let digits = home.pack.levels.get(1).map_or(0, |level| level.digits);
     let clock = Instant::now();
-    let comparison = what_if::compare((&home.pack, &[]), (&changed, &set), &reading.frame, &outcomes, digits)?;
+    let comparison = match &overlay {
+        Some(changed) => what_if::compare_packs(&home.pack, (changed, &set), &reading.frame, &outcomes, digits)?,
+        None => what_if::compare_parameters(&home.pack, &set, &reading.frame, &outcomes, digits)?,
+    };
     let elapsed = clock.elapsed();
     if arguments.format == Format::Json {
         println!("{}", serde_json::to_string_pretty(&comparison)?);

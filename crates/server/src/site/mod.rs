@@ -226,7 +226,15 @@ impl Shared {
         let templates = templates::environment(Arc::clone(&texts), Arc::clone(&assets))?;
         if let Some(results) = site.results.clone() {
             let pack = Arc::clone(&site.pack);
-            std::thread::spawn(move || results.totals(&pack).len());
+            let snapshot = site.snapshot.clone();
+            std::thread::spawn(move || {
+                results.totals(&pack);
+                if let Some(snapshot) = snapshot
+                    && let Err(error) = snapshot.prepare(&pack)
+                {
+                    tracing::warn!("what-if cannot be answered: {error}");
+                }
+            });
         }
         Ok(Self(Arc::new(Inner { site, texts, assets, templates })))
     }

@@ -31,8 +31,7 @@ pub async fn what_if(State(site): State<Shared>, visit: Visit) -> Result<Respons
     let now = match (snapshot, overrides.is_empty()) {
         (Some(snapshot), false) => {
             // The computation takes both processors for a moment: other requests go on beside it.
-            let wanted = what_if::wanted(pack);
-            let computed = tokio::task::block_in_place(|| snapshot.compute(pack, overrides, wanted));
+            let computed = tokio::task::block_in_place(|| snapshot.compute(pack, &overrides));
             Some(computed.map_err(|error| PageError::Failed(error.to_string()))?)
         }
         _ => None,
