@@ -45,8 +45,7 @@ impl Baseline {
             let stored = |id: &ExprId| matches!(pack.graph[*id].op, Op::Field { .. } | Op::Literal(_));
             border.extend(operands.filter(|id| !dependent.contains(id) && !stored(id)));
         }
-        let request =
-            Request { overrides: Vec::new(), outputs: Some(outputs.to_vec()), indicators: false, threads: 0 };
+        let request = Request { overrides: Vec::new(), outputs: Some(outputs.to_vec()), indicators: false, threads: 0 };
         let kept = border.iter().copied().collect();
         let program = Program::begin(pack, frame, &request, Beginning { kept, ..Beginning::default() });
         let (values, gathered) = program.evaluate()?;
@@ -81,8 +80,7 @@ impl Baseline {
         let parameters: Vec<ParameterId> = overrides.iter().map(|(id, _)| *id).collect();
         let changed = dependent(pack, &reached(pack, &all), &parameters);
         let outputs: Vec<VariableId> = all.into_iter().filter(|id| changed.contains(&root(pack, *id))).collect();
-        let request =
-            Request { overrides: overrides.to_vec(), outputs: Some(outputs), indicators: false, threads: 0 };
+        let request = Request { overrides: overrides.to_vec(), outputs: Some(outputs), indicators: false, threads: 0 };
         let given = self.given.iter().filter(|(id, _)| !changed.contains(id));
         let beginning = Beginning {
             layout: Some(Arc::clone(&self.layout)),
