@@ -6,11 +6,10 @@ use std::time::Instant;
 
 use bangfu_policy::ir::Scalar;
 use bangfu_policy::model::{Pack, ParameterId};
-use bangfu_policy::value::{format_date, format_scalar, parse_scalar};
-use bangfu_rules::engine::{EngineError, Program, Request};
-use bangfu_rules::needs::Needs;
+use bangfu_policy::value::{format_scalar, parse_scalar};
+use bangfu_rules::engine::EngineError;
 use bangfu_rules::results::{self, Summary};
-use bangfu_rules::snapshot::{self, SnapshotError};
+use bangfu_rules::snapshot::SnapshotError;
 use bangfu_store::StoreError;
 use bangfu_store::runs::{Difference, Run};
 
@@ -46,6 +45,15 @@ pub enum RunError {
         /// Reason of the operating system.
         source: std::io::Error,
     },
+}
+
+impl From<bangfu_rules::run::RunError> for RunError {
+    fn from(error: bangfu_rules::run::RunError) -> Self {
+        match error {
+            bangfu_rules::run::RunError::Snapshot(error) => Self::Snapshot(error),
+            bangfu_rules::run::RunError::Engine(error) => Self::Engine(error),
+        }
+    }
 }
 
 /// `name=value` pairs as overrides.
@@ -84,39 +92,7 @@ pub fn run(
     set: &[(ParameterId, Scalar)],
     out: &Path,
 ) -> Result<Summary, RunError> {
-    let mut timings = BTreeMap::new();
-    let mut clock = Instant::now();
-    let mut lap = |timings: &mut BTreeMap<String, f64>, stage: &str| {
-        timings.insert(stage.to_owned(), clock.elapsed().as_secs_f64() * 1e3);
-        clock = Instant::now();
-    };
-    let reading = snapshot::read(snapshot, pack, &Needs::all(pack), as_of)?;
-    lap(&mut timings, "read");
-    let request = Request { overrides: set.to_vec(), ..Request::default() };
-    let program = Program::compile(pack, &reading.frame, &request);
-    lap(&mut timings, "plan");
-    let (outcome, evaluate, assemble) = program.run_timed()?;
-    timings.insert("evaluate".to_owned(), evaluate.as_secs_f64() * 1e3);
-    timings.insert("indicators".to_owned(), assemble.as_secs_f64() * 1e3);
-    let parameters = set.iter().filter_map(|(id, value)| {
-        let parameter = pack.parameters.get(id.index())?;
-        Some((parameter.id.clone(), format_scalar(*value, parameter.ty, pack)))
-    });
-    let summary = Summary {
-        as_of: format_date(i64::from(as_of)),
-        policy_hash: pack.hash.clone(),
-        snapshot_hash: reading.hash.clone(),
-        parameters: parameters.collect(),
-        warnings: reading.warnings.iter().map(|warning| warning.text("en")).collect(),
-        timings_ms: timings,
-        ..Summary::default()
-    };
-    let started = Instant::now();
-    let indicators = bangfu_rules::indicators::rows(pack, &reading.frame, &outcome.indicators);
-    let mut summary = results::write(out, pack, &reading.frame, &outcome.entities, &indicators, summary)?;
-    summary.timings_ms.insert("write".to_owned(), started.elapsed().as_secs_f64() * 1e3);
-    results::write_summary(out, &summary)?;
-    Ok(summary)
+    Ok(bangfu_rules::run::run(pack, snapshot, as_of, set, out, bangfu_rules::run::MOST_ROWS)?)
 }
 
 /// What a run over the registry came to.

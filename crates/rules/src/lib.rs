@@ -12,4 +12,5 @@ pub mod indicators;
 pub mod interpret;
 pub mod needs;
 pub mod results;
+pub mod run;
 pub mod snapshot;

@@ -15,6 +15,7 @@ use bangfu_policy::ir::{Scalar, Type};
 use bangfu_policy::model::{Entity, FieldType, IndicatorId, Pack, VariableId};
 use bangfu_policy::value::format_number;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::frame::{Column, Frame};
@@ -22,7 +23,7 @@ use crate::interpret::stored;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::columns::{Growing, Texts};
 use crate::snapshot::convert::{Bad, Target, push, push_texts};
-use crate::snapshot::writer::write_parquet;
+use crate::snapshot::writer::{ParquetFile, write_parquet};
 
 /// Rows of a written batch.
 const BATCH: usize = 131_072;
@@ -132,27 +133,112 @@ pub struct Difference {
     pub unknown: Vec<String>,
 }
 
-/// Writes a result folder; counts and sums are added to the summary, which is returned as written.
-///
-/// # Errors
-/// The folder or a file cannot be written.
-pub fn write(
-    folder: &Path,
-    pack: &Pack,
-    frame: &Frame,
-    entities: &HashMap<Entity, Vec<(VariableId, Column)>>,
-    indicators: &[IndicatorRow],
-    mut summary: Summary,
-) -> Result<Summary, SnapshotError> {
-    let failed = |source| SnapshotError::File { path: folder.to_owned(), source };
-    std::fs::create_dir_all(folder).map_err(failed)?;
-    for (entity, columns) in entities {
-        write_entity(folder, pack, frame, *entity, columns)?;
-        count(pack, frame, *entity, columns, &mut summary);
+/// Writes a result folder: the values of one frame after the other, then the indicators and the summary.
+pub struct Writer<'p> {
+    folder: PathBuf,
+    pack: &'p Pack,
+    files: BTreeMap<Entity, ParquetFile>,
+    entities: BTreeMap<String, EntityCount>,
+    booleans: BTreeMap<String, BooleanCount>,
+    /// Sum, scale, known and unknown rows.
+    amounts: BTreeMap<String, (i128, u8, u64, u64)>,
+}
+
+impl<'p> Writer<'p> {
+    /// A writer into a folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn new(folder: &Path, pack: &'p Pack) -> Result<Self, SnapshotError> {
+        let failed = |source| SnapshotError::File { path: folder.to_owned(), source };
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            pack,
+            files: BTreeMap::new(),
+            entities: BTreeMap::new(),
+            booleans: BTreeMap::new(),
+            amounts: BTreeMap::new(),
+        })
     }
-    write_indicators(&folder.join("indicators.parquet"), indicators)?;
-    write_summary(folder, &summary)?;
-    Ok(summary)
+
+    /// Adds the values of a frame; every frame has values of the same variables.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn append(
+        &mut self,
+        frame: &Frame,
+        entities: &HashMap<Entity, Vec<(VariableId, Column)>>,
+    ) -> Result<(), SnapshotError> {
+        for (entity, columns) in entities {
+            if !self.files.contains_key(entity) {
+                let path = self.folder.join(format!("{}.parquet", self.pack.entity_id(*entity)));
+                self.files.insert(*entity, ParquetFile::create(&path, &result_schema(self.pack, *entity, columns))?);
+            }
+            self.count(frame, *entity, columns);
+        }
+        let pack = self.pack;
+        let write = |(entity, file): (&Entity, &mut ParquetFile)| match entities.get(entity) {
+            Some(columns) => write_entity(file, pack, frame, *entity, columns),
+            None => Ok(()),
+        };
+        self.files.par_iter_mut().try_for_each(write)
+    }
+
+    /// Ends the files, and writes the indicators and the summary with its counts and sums, which is returned.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn finish(self, indicators: &[IndicatorRow], mut summary: Summary) -> Result<Summary, SnapshotError> {
+        for file in self.files.into_values() {
+            file.finish()?;
+        }
+        write_indicators(&self.folder.join("indicators.parquet"), indicators)?;
+        summary.entities.extend(self.entities);
+        summary.booleans.extend(self.booleans);
+        for (name, (sum, scale, known, unknown)) in self.amounts {
+            let sum = i64::try_from(sum).map_or_else(|_| sum.to_string(), |sum| format_number(sum, scale));
+            summary.amounts.insert(name, AmountSum { sum, known, unknown });
+        }
+        write_summary(&self.folder, &summary)?;
+        Ok(summary)
+    }
+
+    fn count(&mut self, frame: &Frame, entity: Entity, columns: &[(VariableId, Column)]) {
+        let rows = frame.tables.get(&entity).map_or(0, |table| table.rows);
+        let id = self.pack.entity_id(entity);
+        self.entities.entry(id.to_owned()).or_default().rows += rows as u64;
+        for (variable, column) in columns {
+            let Some(variable) = self.pack.variables.get(variable.index()) else { continue };
+            let name = format!("{id}.{}", variable.id);
+            match variable.ty {
+                Type::Boolean => {
+                    let found = self.booleans.entry(name).or_default();
+                    for row in 0..rows {
+                        match stored(column, row) {
+                            Scalar::Boolean(true) => found.yes += 1,
+                            Scalar::Boolean(false) => found.no += 1,
+                            _ => found.unknown += 1,
+                        }
+                    }
+                }
+                Type::Number { money: true, scale } => {
+                    let (sum, _, known, unknown) = self.amounts.entry(name).or_insert((0, scale, 0, 0));
+                    for row in 0..rows {
+                        match stored(column, row) {
+                            Scalar::Integer(amount) => {
+                                *sum += i128::from(amount);
+                                *known += 1;
+                            }
+                            _ => *unknown += 1,
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 /// Writes `summary.json`; it is whole or not there.
@@ -170,69 +256,29 @@ pub fn write_summary(folder: &Path, summary: &Summary) -> Result<(), SnapshotErr
     Ok(())
 }
 
-/// Adds rows, outcomes and sums of an entity to a summary.
-pub fn count(pack: &Pack, frame: &Frame, entity: Entity, columns: &[(VariableId, Column)], summary: &mut Summary) {
-    let rows = frame.tables.get(&entity).map_or(0, |table| table.rows);
-    let id = pack.entity_id(entity);
-    summary.entities.insert(id.to_owned(), EntityCount { rows: rows as u64 });
-    for (variable, column) in columns {
-        let Some(variable) = pack.variables.get(variable.index()) else { continue };
-        let name = format!("{id}.{}", variable.id);
-        match variable.ty {
-            Type::Boolean => {
-                let mut found = BooleanCount::default();
-                for row in 0..rows {
-                    match stored(column, row) {
-                        Scalar::Boolean(true) => found.yes += 1,
-                        Scalar::Boolean(false) => found.no += 1,
-                        _ => found.unknown += 1,
-                    }
-                }
-                summary.booleans.insert(name, found);
-            }
-            Type::Number { money: true, scale } => {
-                let (mut sum, mut known) = (0_i128, 0);
-                for row in 0..rows {
-                    if let Scalar::Integer(amount) = stored(column, row) {
-                        sum += i128::from(amount);
-                        known += 1;
-                    }
-                }
-                let sum = i64::try_from(sum).map_or_else(|_| sum.to_string(), |sum| format_number(sum, scale));
-                summary.amounts.insert(name, AmountSum { sum, known, unknown: rows as u64 - known });
-            }
-            _ => {}
-        }
-    }
+fn result_schema(pack: &Pack, entity: Entity, columns: &[(VariableId, Column)]) -> SchemaRef {
+    let mut fields: Vec<Field> =
+        key_column(pack, entity).into_iter().map(|key| Field::new(key, DataType::Utf8, false)).collect();
+    fields.push(Field::new("division", DataType::Utf8, true));
+    let variables = columns.iter().filter_map(|(variable, _)| pack.variables.get(variable.index()));
+    fields.extend(variables.map(|variable| Field::new(&variable.id, physical(variable.ty), true)));
+    Arc::new(Schema::new(fields))
 }
 
 fn write_entity(
-    folder: &Path,
+    file: &mut ParquetFile,
     pack: &Pack,
     frame: &Frame,
     entity: Entity,
     columns: &[(VariableId, Column)],
 ) -> Result<(), SnapshotError> {
     let Some(table) = frame.tables.get(&entity) else { return Ok(()) };
-    let id = pack.entity_id(entity);
     let (deepest, of_row) = division_rows(pack, frame, entity, table.rows);
     let codes =
         deepest.and_then(|level| frame.tables.get(&level)).map(|table| table.keys.as_slice()).unwrap_or_default();
-    let mut fields = Vec::new();
+    let schema = result_schema(pack, entity, columns);
     let key = key_column(pack, entity);
-    if let Some(key) = &key {
-        fields.push(Field::new(key, DataType::Utf8, false));
-    }
-    fields.push(Field::new("division", DataType::Utf8, true));
-    for (variable, _) in columns {
-        if let Some(variable) = pack.variables.get(variable.index()) {
-            fields.push(Field::new(&variable.id, physical(variable.ty), true));
-        }
-    }
-    let schema: SchemaRef = Arc::new(Schema::new(fields));
-    let mut batches = Vec::new();
-    let mut start = 0;
-    while start < table.rows || batches.is_empty() {
+    for start in (0..table.rows).step_by(BATCH) {
         let end = (start + BATCH).min(table.rows);
         let mut arrays: Vec<ArrayRef> = Vec::new();
         if key.is_some() {
@@ -240,20 +286,18 @@ fn write_entity(
         }
         let divisions = (start..end).map(|row| codes.get(of_row.get(row).map_or(0, |at| *at as usize)));
         arrays.push(Arc::new(divisions.map(|code| code.map(String::as_str)).collect::<StringArray>()));
-        for (variable, column) in columns {
-            if let Some(variable) = pack.variables.get(variable.index()) {
-                arrays.push(array(pack, column, variable.ty, start, end));
-            }
-        }
+        let values: Vec<ArrayRef> = columns
+            .par_iter()
+            .filter_map(|(variable, column)| {
+                let variable = pack.variables.get(variable.index())?;
+                Some(array(pack, column, variable.ty, start, end))
+            })
+            .collect();
+        arrays.extend(values);
         let batch = RecordBatch::try_new(schema.clone(), arrays)
-            .map_err(|source| SnapshotError::Arrow { register: id.to_owned(), source })?;
-        batches.push(batch);
-        start = end;
-        if table.rows == 0 {
-            break;
-        }
+            .map_err(|source| SnapshotError::Arrow { register: pack.entity_id(entity).to_owned(), source })?;
+        file.write(&batch)?;
     }
-    write_parquet(&folder.join(format!("{id}.parquet")), &schema, &batches)?;
     Ok(())
 }
 

@@ -19,6 +19,7 @@ mod layout;
 mod numbers;
 mod packed;
 mod parameters;
+mod partial;
 mod plan;
 mod ranges;
 mod what_if;
@@ -39,6 +40,7 @@ use execute::{Chunk, Failure, Workspace};
 use gather::Gathered;
 use kept::{Filled, Part, Room};
 pub(crate) use layout::Layout;
+pub use partial::Partial;
 use plan::{Operand, Pass, Plan, Tree, tree_of};
 pub(crate) use plan::{Wanted, canonical};
 use ranges::Bounds;
@@ -346,16 +348,21 @@ impl<'a> Program<'a> {
         false
     }
 
-    fn outcome(&self, mut kept: Values, gathered: &[Vec<Gathered>]) -> Outcome {
-        let mut outcome = Outcome::default();
+    fn outcome(&self, kept: Values, gathered: &[Vec<Gathered>]) -> Outcome {
+        let mut indicators = Vec::new();
         if self.request.indicators {
             let sums = |wanted: &Wanted| {
                 let number = self.plan.wanted.iter().position(|have| have == wanted)?;
                 gathered.get(number).map(Vec::as_slice)
             };
             let value = |id: ExprId, row: usize| self.value(&kept, id, row);
-            outcome.indicators = crate::indicators::compute(self.pack, self.frame, &self.layout, &sums, &value);
+            indicators = crate::indicators::compute(self.pack, self.frame, &self.layout, &sums, &value);
         }
+        Outcome { entities: self.columns(kept), indicators }
+    }
+
+    /// The outputs as columns.
+    fn columns(&self, mut kept: Values) -> HashMap<Entity, Vec<(VariableId, Column)>> {
         let mut uses: HashMap<ExprId, usize> = HashMap::new();
         let roots: Vec<(VariableId, ExprId)> = self
             .outputs
@@ -387,29 +394,34 @@ impl<'a> Program<'a> {
                 Some((variable.of, id, column))
             })
             .collect();
+        let mut entities: HashMap<Entity, Vec<(VariableId, Column)>> = HashMap::new();
         for (entity, id, column) in columns {
-            outcome.entities.entry(entity).or_default().push((id, column));
+            entities.entry(entity).or_default().push((id, column));
         }
-        outcome
+        entities
     }
 
-    /// A kept value as the interpreter would give it.
     fn value(&self, kept: &Values, id: ExprId, row: usize) -> Scalar {
         let id = canonical(self.pack, id);
         if let Some(value) = self.plan.constants.get(&id) {
             return *value;
         }
-        let Some(buffer) = kept.get(&id) else { return Scalar::Missing };
-        if !buffer.all_valid && buffer.valid.get(row) != Some(&1) {
-            return Scalar::Missing;
-        }
-        let value = match self.plan.lanes.get(&id) {
-            Some(Lane::Mask) => buffer.mask.get(row).map(|truth| Scalar::Boolean(*truth == 1)),
-            Some(Lane::Narrow) => buffer.narrow.get(row).map(|value| Scalar::Integer(i64::from(*value))),
-            _ => buffer.wide.get(row).map(|value| Scalar::Integer(*value)),
-        };
-        value.unwrap_or(Scalar::Missing)
+        value_of(kept.get(&id).map(Arc::as_ref), self.plan.lanes.get(&id).copied(), row)
     }
+}
+
+/// A kept value as the interpreter would give it.
+fn value_of(buffer: Option<&Buffer>, lane: Option<Lane>, row: usize) -> Scalar {
+    let Some(buffer) = buffer else { return Scalar::Missing };
+    if !buffer.all_valid && buffer.valid.get(row) != Some(&1) {
+        return Scalar::Missing;
+    }
+    let value = match lane {
+        Some(Lane::Mask) => buffer.mask.get(row).map(|truth| Scalar::Boolean(*truth == 1)),
+        Some(Lane::Narrow) => buffer.narrow.get(row).map(|value| Scalar::Integer(i64::from(*value))),
+        _ => buffer.wide.get(row).map(|value| Scalar::Integer(*value)),
+    };
+    value.unwrap_or(Scalar::Missing)
 }
 
 /// A thread's share of a pass.

@@ -92,6 +92,12 @@ fn divisions(pack: &Pack, written: Option<&[String]>, loaded: &HashMap<RegisterI
             }
         }
     }
+    frame.tables.extend(level_tables(levels));
+}
+
+/// Tables of all levels of these codes, from the top down; every code's prefixes are among them.
+pub(crate) fn level_tables(levels: Vec<BTreeSet<String>>) -> Vec<(Entity, Table)> {
+    let mut tables = Vec::new();
     let mut above: Vec<String> = Vec::new();
     for (index, codes) in levels.into_iter().enumerate() {
         let keys: Vec<String> = codes.into_iter().collect();
@@ -103,8 +109,9 @@ fn divisions(pack: &Pack, written: Option<&[String]>, loaded: &HashMap<RegisterI
         }
         above.clone_from(&keys);
         table.keys = keys;
-        frame.tables.insert(Entity::Level(LevelId(index as u16)), table);
+        tables.push((Entity::Level(LevelId(index as u16)), table));
     }
+    tables
 }
 
 fn shifts(needs: &Needs, register: RegisterId) -> BTreeMap<i32, Vec<u16>> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef};
-use bangfu_policy::model::{Entity, Pack, Register, RegisterId};
+use bangfu_policy::model::{Entity, LevelId, Pack, Register, RegisterId};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use rayon::prelude::*;
@@ -85,12 +85,12 @@ enum Decoded {
 }
 
 impl Sources {
-    /// The files of a folder; `part`: only files with this stem.
+    /// The files of a folder; `parts`: only files with these stems.
     pub(super) fn of_folder(
         folder: &Path,
         pack: &Pack,
         needs: &Needs,
-        part: Option<&str>,
+        parts: Option<&[String]>,
     ) -> Result<Self, SnapshotError> {
         if !folder.is_dir() {
             return Err(SnapshotError::NoFolder(folder.to_owned()));
@@ -104,7 +104,10 @@ impl Sources {
             if !needed(needs, id) {
                 continue;
             }
-            let paths: Vec<_> = paths.into_iter().filter(|path| part.is_none_or(|part| stem(path) == part)).collect();
+            let paths: Vec<_> = paths
+                .into_iter()
+                .filter(|path| parts.is_none_or(|parts| parts.iter().any(|part| stem(path) == part)))
+                .collect();
             let pieces: Vec<Vec<Piece>> =
                 paths.par_iter().map(|path| groups(register, path)).collect::<Result<_, _>>()?;
             registers.push(Source { register: id, pieces: pieces.into_iter().flatten().collect() });
@@ -115,7 +118,7 @@ impl Sources {
             return Err(SnapshotError::Empty { folder: folder.to_owned(), expected });
         }
         let path = folder.join("division.parquet");
-        let divisions = if path.is_file() { Some(division_codes(&path, part)?) } else { None };
+        let divisions = if path.is_file() { Some(division_codes(&path, parts)?) } else { None };
         Ok(Self { registers, divisions })
     }
 
@@ -345,22 +348,38 @@ fn stem(path: &Path) -> &str {
     path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
 }
 
-/// See [`super::parts`].
-pub(super) fn parts(folder: &Path, pack: &Pack) -> Result<Option<Vec<String>>, SnapshotError> {
+/// Parts of a snapshot whose files are named by divisions of one level, with the level and the rows of the largest
+/// register in each. `None` when it is laid out otherwise.
+pub(super) fn parts(folder: &Path, pack: &Pack) -> Result<Option<(LevelId, BTreeMap<String, u64>)>, SnapshotError> {
     if !folder.is_dir() {
         return Err(SnapshotError::NoFolder(folder.to_owned()));
     }
-    let mut stems = BTreeSet::new();
+    let mut rows: BTreeMap<String, u64> = BTreeMap::new();
     for register in &pack.registers {
         if folder.join(format!("{}.parquet", register.id)).is_file() {
             return Ok(None);
         }
-        stems.extend(register_files(folder, &register.id)?.iter().map(|path| stem(path).to_owned()));
+        for path in register_files(folder, &register.id)? {
+            let failed = |source| SnapshotError::Parquet { path: path.clone(), source };
+            let metadata = ArrowReaderMetadata::load(&open(&path)?, ArrowReaderOptions::new()).map_err(failed)?;
+            let count = metadata.metadata().file_metadata().num_rows().unsigned_abs();
+            let most = rows.entry(stem(&path).to_owned()).or_default();
+            *most = count.max(*most);
+        }
     }
-    let of_one_level = stems.first().and_then(|first| pack.level_of_code(first)).is_some_and(|level| {
-        stems.iter().all(|stem| pack.level_of_code(stem) == Some(level) && stem.bytes().all(|b| b.is_ascii_digit()))
-    });
-    Ok(of_one_level.then(|| stems.into_iter().collect()))
+    let Some(level) = rows.keys().next().and_then(|first| pack.level_of_code(first)) else { return Ok(None) };
+    let of_level = |code: &str| pack.level_of_code(code) == Some(level) && code.bytes().all(|b| b.is_ascii_digit());
+    if !rows.keys().all(|stem| of_level(stem)) {
+        return Ok(None);
+    }
+    // Divisions without any file are parts without rows.
+    let path = folder.join("division.parquet");
+    if path.is_file() {
+        for code in division_codes(&path, None)?.into_iter().filter(|code| of_level(code)) {
+            rows.entry(code).or_default();
+        }
+    }
+    Ok(Some((level, rows)))
 }
 
 fn open(path: &Path) -> Result<File, SnapshotError> {
@@ -467,7 +486,7 @@ fn decode(pack: &Pack, source: &Source, wanted: Wanted, piece: usize) -> Result<
 }
 
 /// Codes of `division.parquet`; for a part those above, below and equal.
-fn division_codes(path: &Path, part: Option<&str>) -> Result<Vec<String>, SnapshotError> {
+fn division_codes(path: &Path, parts: Option<&[String]>) -> Result<Vec<String>, SnapshotError> {
     let failed = |source| SnapshotError::Parquet { path: path.to_owned(), source };
     let builder = ParquetRecordBatchReaderBuilder::try_new(open(path)?).map_err(failed)?;
     let Ok(index) = builder.schema().index_of("code") else {
@@ -490,6 +509,7 @@ fn division_codes(path: &Path, part: Option<&str>) -> Result<Vec<String>, Snapsh
         })?;
     }
     let codes = (0..texts.len()).filter_map(|row| texts.get(row));
-    let codes = codes.filter(|code| part.is_none_or(|part| code.starts_with(part) || part.starts_with(code)));
+    let of_part = |code: &str, part: &String| code.starts_with(part) || part.starts_with(code);
+    let codes = codes.filter(|code| parts.is_none_or(|parts| parts.iter().any(|part| of_part(code, part))));
     Ok(codes.map(str::to_owned).collect())
 }

@@ -7,7 +7,7 @@
 //!
 //! Layout and types are those of `docs/snapshot-format.md`. This module knows neither formulas nor the database.
 
-mod assemble;
+pub(crate) mod assemble;
 pub(crate) mod columns;
 pub(crate) mod convert;
 mod files;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef};
-use bangfu_policy::model::{FieldType, Pack, RegisterId};
+use bangfu_policy::model::{FieldType, LevelId, Pack, RegisterId};
 use serde::{Deserialize, Serialize};
 
 use crate::frame::Frame;
@@ -198,21 +198,51 @@ pub fn read(folder: &Path, pack: &Pack, needs: &Needs, as_of: i32) -> Result<Rea
     Ok(reading)
 }
 
-/// A snapshot laid out by banner (or any division): the stems of its files, if every register folder has only files
-/// named by division codes. Each part can be read alone, so that a nation streams through the memory of a banner.
-///
-/// # Errors
-/// The folder cannot be read.
-pub fn parts(folder: &Path, pack: &Pack) -> Result<Option<Vec<String>>, SnapshotError> {
-    files::parts(folder, pack)
+/// Parts of a snapshot that are read one after the other, so that a nation streams through the memory of some banners.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Batches {
+    /// The level of the divisions that the files are named by.
+    pub level: LevelId,
+    /// Codes of each batch, ascending.
+    pub parts: Vec<Vec<String>>,
 }
 
-/// Reads the files of one part (see [`parts`]); the hash stays empty.
+/// Batches of at most so many rows of the largest register, or of one part. `None` when all fits one batch, or when the
+/// files are not named by divisions of one level.
+///
+/// # Errors
+/// The folder or a file cannot be read.
+pub fn batches(folder: &Path, pack: &Pack, most_rows: u64) -> Result<Option<Batches>, SnapshotError> {
+    let Some((level, rows)) = files::parts(folder, pack)? else { return Ok(None) };
+    let mut parts: Vec<Vec<String>> = Vec::new();
+    let mut filled = 0;
+    for (part, count) in rows {
+        match parts.last_mut() {
+            Some(batch) if filled + count <= most_rows => {
+                batch.push(part);
+                filled += count;
+            }
+            _ => {
+                parts.push(vec![part]);
+                filled = count;
+            }
+        }
+    }
+    Ok((parts.len() > 1).then_some(Batches { level, parts }))
+}
+
+/// Reads the files of some parts (see [`batches`]); the hash stays empty.
 ///
 /// # Errors
 /// A file or a column cannot be read.
-pub fn read_part(folder: &Path, part: &str, pack: &Pack, needs: &Needs, as_of: i32) -> Result<Reading, SnapshotError> {
-    let sources = files::Sources::of_folder(folder, pack, needs, Some(part))?;
+pub fn read_parts(
+    folder: &Path,
+    parts: &[String],
+    pack: &Pack,
+    needs: &Needs,
+    as_of: i32,
+) -> Result<Reading, SnapshotError> {
+    let sources = files::Sources::of_folder(folder, pack, needs, Some(parts))?;
     assemble::assemble(pack, needs, as_of, &sources)
 }
 

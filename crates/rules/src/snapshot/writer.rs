@@ -177,22 +177,46 @@ pub(crate) fn write_parquet(
     columns: &SchemaRef,
     batches: &[RecordBatch],
 ) -> Result<(u64, String), SnapshotError> {
-    let failed = |source| SnapshotError::File { path: path.to_owned(), source };
-    let damaged = |source| SnapshotError::Parquet { path: path.to_owned(), source };
-    let temporary = path.with_extension("parquet.new");
-    let file = File::create(&temporary).map_err(failed)?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::LZ4_RAW)
-        .set_max_row_group_row_count(Some(262_144))
-        .build();
-    let hashed = Hashed { file, hasher: Sha256::new() };
-    let mut writer = ArrowWriter::try_new(hashed, columns.clone(), Some(properties)).map_err(damaged)?;
+    let mut file = ParquetFile::create(path, columns)?;
     for batch in batches {
-        writer.write(batch).map_err(damaged)?;
+        file.write(batch)?;
     }
-    let hashed = writer.into_inner().map_err(damaged)?;
-    hashed.file.sync_all().map_err(failed)?;
-    std::fs::rename(&temporary, path).map_err(failed)?;
-    let rows = batches.iter().map(|batch| batch.num_rows() as u64).sum();
-    Ok((rows, hex(&hashed.hasher.finalize())))
+    file.finish()
+}
+
+/// A Parquet file that grows beside its place, until it is whole.
+pub(crate) struct ParquetFile {
+    path: PathBuf,
+    writer: ArrowWriter<Hashed>,
+    rows: u64,
+}
+
+impl ParquetFile {
+    pub(crate) fn create(path: &Path, columns: &SchemaRef) -> Result<Self, SnapshotError> {
+        let failed = |source| SnapshotError::File { path: path.to_owned(), source };
+        let file = File::create(path.with_extension("parquet.new")).map_err(failed)?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::LZ4_RAW)
+            .set_max_row_group_row_count(Some(262_144))
+            .build();
+        let hashed = Hashed { file, hasher: Sha256::new() };
+        let writer = ArrowWriter::try_new(hashed, columns.clone(), Some(properties))
+            .map_err(|source| SnapshotError::Parquet { path: path.to_owned(), source })?;
+        Ok(Self { path: path.to_owned(), writer, rows: 0 })
+    }
+
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), SnapshotError> {
+        self.rows += batch.num_rows() as u64;
+        self.writer.write(batch).map_err(|source| SnapshotError::Parquet { path: self.path.clone(), source })
+    }
+
+    /// Puts the file in its place; rows and SHA-256.
+    pub(crate) fn finish(self) -> Result<(u64, String), SnapshotError> {
+        let Self { path, writer, rows } = self;
+        let failed = |source| SnapshotError::File { path: path.clone(), source };
+        let hashed = writer.into_inner().map_err(|source| SnapshotError::Parquet { path: path.clone(), source })?;
+        hashed.file.sync_all().map_err(failed)?;
+        std::fs::rename(path.with_extension("parquet.new"), &path).map_err(failed)?;
+        Ok((rows, hex(&hashed.hasher.finalize())))
+    }
 }

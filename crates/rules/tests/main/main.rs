@@ -5,3 +5,4 @@ mod pack_cases;
 mod packs;
 mod results;
 mod snapshots;
+mod streaming;

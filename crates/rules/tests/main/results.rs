@@ -64,7 +64,9 @@ fn what_is_written_is_read_and_compared() {
     for (path, case) in paths.iter().zip(&pack.tests) {
         let (frame, _) = cases::frame(&pack, &needs, case);
         let entities = evaluated(&pack, &frame);
-        let summary = results::write(path, &pack, &frame, &entities, &indicators, Summary::default()).unwrap();
+        let mut writer = results::Writer::new(path, &pack).unwrap();
+        writer.append(&frame, &entities).unwrap();
+        let summary = writer.finish(&indicators, Summary::default()).unwrap();
         assert_eq!(results::read_summary(path).unwrap(), summary);
         let read = results::read_entity(path, &pack, household).unwrap();
         let mut interpreter = Interpreter::new(&pack, &frame, &[]);

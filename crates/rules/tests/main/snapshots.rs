@@ -18,7 +18,7 @@ use proptest::prelude::*;
 
 use crate::packs;
 
-const PACK: &str = r#"
+pub(crate) const PACK: &str = r#"
 policy: {id: small, title: {zh: 小, en: small}, version: "1", languages: [zh, en], root: "15", currency: {code: CNY, symbol: {zh: 元, en: yuan}}}
 divisions:
   levels:
@@ -62,13 +62,13 @@ variables:
 "#;
 
 /// 31 December 2015.
-const DAY: i32 = 16_800;
+pub(crate) const DAY: i32 = 16_800;
 
 /// A household of the test: village, kind, note, area, wages of 2014 and 2015, and members (birth, insured, months).
-type Home =
+pub(crate) type Home =
     (u8, Option<bool>, Option<u8>, Option<i64>, [Option<i64>; 2], Vec<(Option<i32>, Option<bool>, Option<i64>)>);
 
-fn homes() -> impl Strategy<Value = Vec<Home>> {
+pub(crate) fn homes() -> impl Strategy<Value = Vec<Home>> {
     let money = || prop::option::weighted(0.8, -5_000_000_i64..5_000_000);
     let member = (
         prop::option::weighted(0.9, 0..16_000_i32),
@@ -86,7 +86,7 @@ fn homes() -> impl Strategy<Value = Vec<Home>> {
     prop::collection::vec(home, 1..30)
 }
 
-fn batches(pack: &Pack, homes: &[Home]) -> HashMap<RegisterId, Vec<RecordBatch>> {
+pub(crate) fn batches(pack: &Pack, homes: &[Home]) -> HashMap<RegisterId, Vec<RecordBatch>> {
     let register = |id: &str| pack.register(id).unwrap();
     let no = |at: usize| format!("h{at:04}");
     // Order of the villages, then of the numbers: as Bangfu writes.

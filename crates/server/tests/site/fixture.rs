@@ -131,15 +131,9 @@ async fn determine(folder: &Path, pack: &Arc<Pack>, store: &Store) {
     let frame = bangfu_rules::snapshot::read(&snapshot, pack, &Needs::all(pack), AS_OF).unwrap().frame;
     let outcome = Program::compile(pack, &frame, &Computation::default()).run().unwrap();
     let summary = Summary { as_of: "2016-12-31".to_owned(), ..Summary::default() };
-    results::write(
-        &folder.join("results"),
-        pack,
-        &frame,
-        &outcome.entities,
-        &bangfu_rules::indicators::rows(pack, &frame, &outcome.indicators),
-        summary,
-    )
-    .unwrap();
+    let mut writer = results::Writer::new(&folder.join("results"), pack).unwrap();
+    writer.append(&frame, &outcome.entities).unwrap();
+    writer.finish(&bangfu_rules::indicators::rows(pack, &frame, &outcome.indicators), summary).unwrap();
     let run = Run {
         id: "0".to_owned(),
         as_of: AS_OF,
