@@ -142,10 +142,19 @@ fn by_parts<'p>(
     let mut partials = Vec::new();
     let mut warnings: Vec<Warning> = Vec::new();
     let mut keys: HashMap<Entity, Vec<u64>> = HashMap::new();
-    for parts in &batches.parts {
-        let reading = stages.time("read", || snapshot::read_parts(snapshot, parts, pack, &needs, as_of))?;
+    // Rows of shared registers that no batch has taken yet.
+    let mut left: BTreeMap<String, u64> = BTreeMap::new();
+    for (batch, parts) in batches.parts.iter().enumerate() {
+        let reading = stages.time("read", || snapshot::read_batch(snapshot, batches, batch, pack, &needs, as_of))?;
         if strays(&reading, batches, parts) {
             return Ok(None);
+        }
+        for register in &batches.shared {
+            let Some(id) = pack.registers.get(register.index()).map(|register| &register.id) else { continue };
+            let of = |counts: &BTreeMap<String, u64>| counts.get(id).copied().unwrap_or(0);
+            let taken = of(&reading.rows) - of(&reading.elsewhere);
+            let left = left.entry(id.clone()).or_insert(of(&reading.rows));
+            *left = left.saturating_sub(taken);
         }
         for (entity, table) in &reading.frame.tables {
             let hashed = table.keys.par_iter().filter(|key| !key.is_empty()).map(|key| {
@@ -170,7 +179,8 @@ fn by_parts<'p>(
             keys.windows(2).any(|pair| matches!(pair, [a, b] if a == b))
         })
     });
-    if doubled {
+    // A row of none of the divisions would be lost without a word.
+    if doubled || left.values().any(|left| *left > 0) {
         return Ok(None);
     }
     let indicators = stages.time("indicators", || {

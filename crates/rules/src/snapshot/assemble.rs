@@ -22,10 +22,13 @@ pub(super) fn assemble(pack: &Pack, needs: &Needs, as_of: i32, sources: &Sources
         warnings: Vec::new(),
         hash: String::new(),
         rows: BTreeMap::new(),
+        elsewhere: BTreeMap::new(),
     };
     for (id, register) in &loaded {
         let Some(definition) = pack.registers.get(id.index()) else { continue };
         reading.rows.insert(definition.id.clone(), register.rows as u64);
+        let elsewhere = (0..register.rows).filter(|row| register.only.is_some() && register.elsewhere(*row)).count();
+        reading.elsewhere.insert(definition.id.clone(), elsewhere as u64);
         for (column, count, first) in &register.bad {
             reading.warn(WarningKind::BadValue, &definition.id, column, *count, first.clone());
         }
@@ -82,7 +85,7 @@ fn divisions(pack: &Pack, written: Option<&[String]>, loaded: &HashMap<RegisterI
                     continue;
                 };
                 let mut last = None;
-                for row in 0..register.rows {
+                for row in (0..register.rows).filter(|row| !register.elsewhere(*row)) {
                     let code = register.owner.get(row);
                     if code != last && code.and_then(|code| pack.level_of_code(code)) == Some(level) {
                         add(code.unwrap_or_default());
@@ -180,7 +183,8 @@ fn entity(pack: &Pack, needs: &Needs, id: RegisterId, mut register: Loaded, read
         *offset = total;
     }
     table.offsets = offsets;
-    report_rows(reading, WarningKind::Orphan, &definition.id, &register, &orphans);
+    let strays: Vec<u32> = orphans.iter().copied().filter(|row| !register.elsewhere(*row as usize)).collect();
+    report_rows(reading, WarningKind::Orphan, &definition.id, &register, &strays);
     report_rows(reading, WarningKind::Double, &definition.id, &register, &doubled);
     if unsorted {
         reading.warn(WarningKind::Sorted, &definition.id, "", rows as u64, String::new());
@@ -254,7 +258,8 @@ fn attached(
         placed.extend(taken);
     }
     let doubled: Vec<u32> = doubled.into_iter().collect();
-    report_rows(reading, WarningKind::Orphan, &definition.id, &register, &orphans);
+    let strays: Vec<u32> = orphans.iter().copied().filter(|row| !register.elsewhere(*row as usize)).collect();
+    report_rows(reading, WarningKind::Orphan, &definition.id, &register, &strays);
     report_rows(reading, WarningKind::Double, &definition.id, &register, &doubled);
     if let Some(table) = reading.frame.tables.get_mut(&definition.parent) {
         table.columns.extend(placed);

@@ -43,6 +43,8 @@ enum Wanted {
 struct Source {
     register: RegisterId,
     pieces: Vec<Piece>,
+    /// Divisions whose rows are meant, when the files hold others too.
+    only: Option<Vec<String>>,
 }
 
 /// Everything that is to be read.
@@ -63,11 +65,20 @@ pub(super) struct Loaded {
     /// Columns that no file has.
     pub(super) absent: Vec<u16>,
     pub(super) bad: Vec<(String, u64, String)>,
+    /// Divisions whose rows are meant, when the files hold others too.
+    pub(super) only: Option<Vec<String>>,
     /// First row and name of every piece.
     places: Vec<(usize, String, usize)>,
 }
 
 impl Loaded {
+    /// Whether a row is of a division that is not meant.
+    pub(super) fn elsewhere(&self, row: usize) -> bool {
+        let Some(only) = &self.only else { return false };
+        let owner = self.owner.get(row).unwrap_or_default();
+        !only.iter().any(|part| owner.starts_with(part.as_str()))
+    }
+
     /// File and row (from 1) of a row.
     pub(super) fn place(&self, row: usize) -> String {
         let at = self.places.partition_point(|(start, ..)| *start <= row).checked_sub(1);
@@ -85,12 +96,13 @@ enum Decoded {
 }
 
 impl Sources {
-    /// The files of a folder; `parts`: only files with these stems.
+    /// The files of a folder; with `parts` only files with these stems, and of the shared registers the rows of these
+    /// divisions.
     pub(super) fn of_folder(
         folder: &Path,
         pack: &Pack,
         needs: &Needs,
-        parts: Option<&[String]>,
+        parts: Option<(&[String], &[RegisterId])>,
     ) -> Result<Self, SnapshotError> {
         if !folder.is_dir() {
             return Err(SnapshotError::NoFolder(folder.to_owned()));
@@ -104,13 +116,16 @@ impl Sources {
             if !needed(needs, id) {
                 continue;
             }
-            let paths: Vec<_> = paths
-                .into_iter()
-                .filter(|path| parts.is_none_or(|parts| parts.iter().any(|part| stem(path) == part)))
-                .collect();
+            let shared = parts.filter(|(_, shared)| shared.contains(&id)).map(|(parts, _)| parts);
+            let own = |path: &PathBuf| shared.is_some() || parts.is_none_or(|(parts, _)| named(parts, path));
+            let paths: Vec<_> = paths.into_iter().filter(own).collect();
             let pieces: Vec<Vec<Piece>> =
                 paths.par_iter().map(|path| groups(register, path)).collect::<Result<_, _>>()?;
-            registers.push(Source { register: id, pieces: pieces.into_iter().flatten().collect() });
+            registers.push(Source {
+                register: id,
+                pieces: pieces.into_iter().flatten().collect(),
+                only: shared.map(<[String]>::to_vec),
+            });
         }
         if !found {
             let names = pack.registers.iter().take(3).map(|r| format!("{}.parquet", r.id));
@@ -118,7 +133,7 @@ impl Sources {
             return Err(SnapshotError::Empty { folder: folder.to_owned(), expected });
         }
         let path = folder.join("division.parquet");
-        let divisions = if path.is_file() { Some(division_codes(&path, parts)?) } else { None };
+        let divisions = if path.is_file() { Some(division_codes(&path, parts.map(|(parts, _)| parts))?) } else { None };
         Ok(Self { registers, divisions })
     }
 
@@ -127,7 +142,7 @@ impl Sources {
         let all = (0..pack.registers.len()).map(|index| RegisterId(index as u16)).filter(|id| needed(needs, *id));
         let registers = all.map(|register| {
             let pieces = batches.get(&register).into_iter().flatten().cloned().map(Piece::Batch).collect();
-            Source { register, pieces }
+            Source { register, pieces, only: None }
         });
         Self { registers: registers.collect(), divisions: None }
     }
@@ -156,7 +171,7 @@ impl Sources {
         }
         let mut loaded: HashMap<RegisterId, Loaded> = HashMap::new();
         for source in &self.registers {
-            let mut register = Loaded::default();
+            let mut register = Loaded { only: source.only.clone(), ..Loaded::default() };
             for piece in &source.pieces {
                 let (name, first) = match piece {
                     Piece::Group { path, first_row, .. } => (path.display().to_string(), *first_row),
@@ -344,42 +359,64 @@ fn register_files(folder: &Path, id: &str) -> Result<Vec<PathBuf>, SnapshotError
     Ok(paths)
 }
 
+fn named(parts: &[String], path: &Path) -> bool {
+    parts.iter().any(|part| stem(path) == part)
+}
+
 fn stem(path: &Path) -> &str {
     path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default()
 }
 
-/// Parts of a snapshot whose files are named by divisions of one level, with the level and the rows of the largest
-/// register in each. `None` when it is laid out otherwise.
-pub(super) fn parts(folder: &Path, pack: &Pack) -> Result<Option<(LevelId, BTreeMap<String, u64>)>, SnapshotError> {
+/// How a snapshot falls into parts.
+pub(super) struct Layout {
+    /// The level of the divisions that files are named by.
+    pub(super) level: LevelId,
+    /// Rows of the largest register, by part.
+    pub(super) rows: BTreeMap<String, u64>,
+    /// Registers of divisions that are not laid out so; they are small, and read with every part.
+    pub(super) shared: Vec<RegisterId>,
+}
+
+/// The parts of a snapshot whose files are named by divisions of one level. `None` when it is laid out otherwise.
+pub(super) fn layout(folder: &Path, pack: &Pack) -> Result<Option<Layout>, SnapshotError> {
     if !folder.is_dir() {
         return Err(SnapshotError::NoFolder(folder.to_owned()));
     }
     let mut rows: BTreeMap<String, u64> = BTreeMap::new();
-    for register in &pack.registers {
-        if folder.join(format!("{}.parquet", register.id)).is_file() {
-            return Ok(None);
-        }
-        for path in register_files(folder, &register.id)? {
-            let failed = |source| SnapshotError::Parquet { path: path.clone(), source };
-            let metadata = ArrowReaderMetadata::load(&open(&path)?, ArrowReaderOptions::new()).map_err(failed)?;
-            let count = metadata.metadata().file_metadata().num_rows().unsigned_abs();
-            let most = rows.entry(stem(&path).to_owned()).or_default();
-            *most = count.max(*most);
+    let mut shared = Vec::new();
+    let mut level = None;
+    for (index, register) in pack.registers.iter().enumerate() {
+        let paths = register_files(folder, &register.id)?;
+        let of_file = |path: &PathBuf| {
+            pack.level_of_code(stem(path)).filter(|_| stem(path).bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        let own = paths.first().and_then(of_file).filter(|own| paths.iter().all(|path| of_file(path) == Some(*own)));
+        match own {
+            _ if paths.is_empty() => {}
+            Some(own) if level.is_none_or(|level| level == own) => {
+                level = Some(own);
+                for path in paths {
+                    let failed = |source| SnapshotError::Parquet { path: path.clone(), source };
+                    let metadata =
+                        ArrowReaderMetadata::load(&open(&path)?, ArrowReaderOptions::new()).map_err(failed)?;
+                    let count = metadata.metadata().file_metadata().num_rows().unsigned_abs();
+                    let most = rows.entry(stem(&path).to_owned()).or_default();
+                    *most = count.max(*most);
+                }
+            }
+            _ if matches!(register.parent, Entity::Level(_)) => shared.push(RegisterId(index as u16)),
+            _ => return Ok(None),
         }
     }
-    let Some(level) = rows.keys().next().and_then(|first| pack.level_of_code(first)) else { return Ok(None) };
-    let of_level = |code: &str| pack.level_of_code(code) == Some(level) && code.bytes().all(|b| b.is_ascii_digit());
-    if !rows.keys().all(|stem| of_level(stem)) {
-        return Ok(None);
-    }
+    let Some(level) = level else { return Ok(None) };
     // Divisions without any file are parts without rows.
     let path = folder.join("division.parquet");
     if path.is_file() {
-        for code in division_codes(&path, None)?.into_iter().filter(|code| of_level(code)) {
+        for code in division_codes(&path, None)?.into_iter().filter(|code| pack.level_of_code(code) == Some(level)) {
             rows.entry(code).or_default();
         }
     }
-    Ok(Some((level, rows)))
+    Ok(Some(Layout { level, rows, shared }))
 }
 
 fn open(path: &Path) -> Result<File, SnapshotError> {

@@ -185,6 +185,8 @@ pub struct Reading {
     pub hash: String,
     /// Rows in the files, by register.
     pub rows: BTreeMap<String, u64>,
+    /// Rows among them that are of other batches, by register.
+    pub elsewhere: BTreeMap<String, u64>,
 }
 
 /// Reads what is needed of a snapshot folder.
@@ -205,6 +207,8 @@ pub struct Batches {
     pub level: LevelId,
     /// Codes of each batch, ascending.
     pub parts: Vec<Vec<String>>,
+    /// Registers of divisions whose rows do not lie in such files; they are read with every batch.
+    pub shared: Vec<RegisterId>,
 }
 
 /// Batches of at most so many rows of the largest register, or of one part. `None` when all fits one batch, or when the
@@ -213,10 +217,10 @@ pub struct Batches {
 /// # Errors
 /// The folder or a file cannot be read.
 pub fn batches(folder: &Path, pack: &Pack, most_rows: u64) -> Result<Option<Batches>, SnapshotError> {
-    let Some((level, rows)) = files::parts(folder, pack)? else { return Ok(None) };
+    let Some(layout) = files::layout(folder, pack)? else { return Ok(None) };
     let mut parts: Vec<Vec<String>> = Vec::new();
     let mut filled = 0;
-    for (part, count) in rows {
+    for (part, count) in layout.rows {
         match parts.last_mut() {
             Some(batch) if filled + count <= most_rows => {
                 batch.push(part);
@@ -228,21 +232,23 @@ pub fn batches(folder: &Path, pack: &Pack, most_rows: u64) -> Result<Option<Batc
             }
         }
     }
-    Ok((parts.len() > 1).then_some(Batches { level, parts }))
+    Ok((parts.len() > 1).then_some(Batches { level: layout.level, parts, shared: layout.shared }))
 }
 
-/// Reads the files of some parts (see [`batches`]); the hash stays empty.
+/// Reads one batch; the hash stays empty.
 ///
 /// # Errors
 /// A file or a column cannot be read.
-pub fn read_parts(
+pub fn read_batch(
     folder: &Path,
-    parts: &[String],
+    batches: &Batches,
+    batch: usize,
     pack: &Pack,
     needs: &Needs,
     as_of: i32,
 ) -> Result<Reading, SnapshotError> {
-    let sources = files::Sources::of_folder(folder, pack, needs, Some(parts))?;
+    let parts = batches.parts.get(batch).map(Vec::as_slice).unwrap_or_default();
+    let sources = files::Sources::of_folder(folder, pack, needs, Some((parts, &batches.shared)))?;
     assemble::assemble(pack, needs, as_of, &sources)
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
 use bangfu_policy::model::{Entity, Pack, RegisterId};
 use bangfu_rules::engine::Program;
@@ -23,6 +24,17 @@ indicators:
   gini: {title: {zh: 基尼系数, en: Gini}, index: {kind: gini, of: household, income: income.wage, weight: members}, unit: index}
   ages: {title: {zh: 年龄, en: Ages}, numerator: sum(person.age), unit: number}
 "#;
+
+const VILLAGE_FILE: &str = r"
+  village_file:
+    of: village
+    one: true
+    title: {zh: 村, en: Village}
+    fields:
+      roads: {type: integer, title: {zh: 路, en: Roads}}
+variables:
+  remote: {of: household, title: {zh: 偏远, en: Remote}, formula: village.village_file.roads < 2}
+";
 
 /// The rows of each village, by its code.
 fn by_village(
@@ -96,7 +108,7 @@ proptest! {
 
     #[test]
     fn parts_one_after_the_other_give_what_the_whole_gives(homes in homes(), listed in any::<bool>(), stray in 0..3_u8) {
-        let pack = packs::of_text(&format!("{PACK}{INDICATORS}"));
+        let pack = packs::of_text(&format!("{}{INDICATORS}", PACK.replace("\nvariables:\n", VILLAGE_FILE)));
         let mut villages = by_village(&pack, &batches(&pack, &homes));
         let codes: Vec<String> = villages.keys().cloned().collect();
         let streams = stray > 0 || codes.len() < 2;
@@ -114,6 +126,13 @@ proptest! {
                 writer.write(register, village, &rows).unwrap();
             }
         }
+        // The villages' own records stand in one file, which is read with every part; of the last one there is none.
+        let register = pack.register("village_file").unwrap();
+        let owners: Vec<&str> = codes.iter().take(codes.len().max(2) - 1).map(String::as_str).collect();
+        let roads: Int64Array = (0..owners.len() as i64).map(Some).collect();
+        let columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(owners)), Arc::new(roads)];
+        let rows = RecordBatch::try_new(snapshot::schema(&pack, register), columns).unwrap();
+        writer.write(register, "all", &[rows]).unwrap();
         if listed {
             // A village without any household is there too.
             let mut all: Vec<(String, String)> = codes.iter().map(|code| (code.clone(), String::new())).collect();
