@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::model::Pack;
+use crate::model::{Pack, Variable};
 
 /// An item of the pack that implements a clause.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -55,10 +55,10 @@ pub fn coverage(pack: &Pack) -> Coverage {
     pack.registers.iter().for_each(|item| note("registers", &item.id, &item.clauses));
     pack.parameters.iter().for_each(|item| note("parameters", &item.id, &item.clauses));
     let variables = pack.variables.iter().filter(|item| item.programme.is_none());
-    variables.for_each(|item| note("variables", &item.id, &item.clauses));
+    let section = |item: &Variable| if item.check.is_some() { "checks" } else { "variables" };
+    variables.for_each(|item| note(section(item), &item.id, &item.clauses));
     pack.programmes.iter().for_each(|item| note("programmes", &item.id, &item.clauses));
     pack.indicators.iter().for_each(|item| note("indicators", &item.id, &item.clauses));
-    pack.checks.iter().for_each(|item| note("checks", &item.id, &item.clauses));
     let clauses: Vec<ClauseCoverage> = pack
         .articles
         .iter()

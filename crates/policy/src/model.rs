@@ -93,7 +93,7 @@ pub struct Pack {
     pub programmes: Vec<Programme>,
     /// Indicators, by id.
     pub indicators: Vec<Indicator>,
-    /// Checks, by id.
+    /// Checks, in the order of their variables.
     pub checks: Vec<Check>,
     /// What the hand-made pages show.
     pub screens: Screens,
@@ -426,6 +426,8 @@ pub struct Variable {
     pub group: Option<String>,
     /// The programme that it belongs to.
     pub programme: Option<ProgrammeId>,
+    /// The check that it is.
+    pub check: Option<CheckId>,
     /// Place in the pack.
     pub place: Place,
 }
@@ -607,29 +609,17 @@ pub enum Direction {
     Higher,
 }
 
-/// A check of records.
+/// A check of records: a boolean variable whose truth is a hit.
 #[derive(Clone, Debug)]
 pub struct Check {
-    /// Id.
-    pub id: String,
-    /// For which entity.
-    pub of: Entity,
+    /// The variable: id, entity, formula, message (its title) and clauses.
+    pub variable: VariableId,
     /// Whether a hit is wrong or only suspect.
     pub severity: Severity,
-    /// Boolean node: true is a hit.
-    pub root: ExprId,
-    /// Formula as written.
-    pub formula: String,
-    /// What is wrong.
-    pub message: Text,
     /// What to do.
     pub advice: Option<Text>,
-    /// Ids of the fields to look at.
-    pub fields: Vec<String>,
-    /// Clauses.
-    pub clauses: Vec<String>,
-    /// Place in the pack.
-    pub place: Place,
+    /// Ids of the fields to look at, and where they stand in the pack.
+    pub fields: Vec<(String, Place)>,
 }
 
 /// Severity of a check.

@@ -56,25 +56,43 @@ impl ValueError {
         }
     }
 
+    /// What to write instead, in a language (`zh`, else English).
+    pub fn advice_in(&self, language: &str) -> &'static str {
+        if language != "zh" {
+            return self.advice();
+        }
+        match self {
+            Self::Number => "填写数字，如 1234.50",
+            Self::Digits(_) => "先四舍五入",
+            Self::TooLarge => "小数点前最多 15 位，核对单位",
+            Self::Date => "填写年-月-日，如 2016-01-31",
+            Self::Year => "填写四位数字，如 2016",
+            Self::Truth => "填写“是”或“否”",
+            Self::Code(_) => "填写代码表中的代码或名称",
+            Self::Division => "填写本级完整的区划代码",
+            Self::Identity(_) => "逐位核对证件；在表格中把该列设为文本格式",
+        }
+    }
+
     /// The message in a language (`zh`, else English) for who filled in a table.
     pub fn words(&self, language: &str) -> String {
         if language != "zh" {
             return self.to_string();
         }
         match self {
-            Self::Number => "不是数字，请填写如 1234.50".to_owned(),
-            Self::Digits(digits) => format!("小数最多 {digits} 位，请先四舍五入"),
+            Self::Number => "不是数字".to_owned(),
+            Self::Digits(digits) => format!("小数最多 {digits} 位"),
             Self::TooLarge => "数字过大".to_owned(),
-            Self::Date => "不是有效日期，请填写如 2016-01-31".to_owned(),
-            Self::Year => "不是年份，请填写四位数字，如 2016".to_owned(),
-            Self::Truth => "请填写“是”或“否”".to_owned(),
+            Self::Date => "不是有效日期".to_owned(),
+            Self::Year => "不是年份".to_owned(),
+            Self::Truth => "不是“是”或“否”".to_owned(),
             Self::Code(list) => format!("不是代码表 {list} 中的代码"),
             Self::Division => "不是行政区划代码".to_owned(),
             Self::Identity(error) => match error {
                 IdentityError::Length => "号码位数不对",
                 IdentityError::Character => "号码中有不允许的字符",
                 IdentityError::Birth => "号码中的出生日期不存在",
-                IdentityError::CheckDigit => "校验码不符，请逐位核对证件",
+                IdentityError::CheckDigit => "校验码不符",
                 IdentityError::Grade => "号码中的类别或等级不存在",
             }
             .to_owned(),

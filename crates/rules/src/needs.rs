@@ -45,10 +45,9 @@ impl Needs {
         Self::of(pack, variables.iter().filter_map(|id| pack.variables.get(id.index())).map(|variable| variable.root))
     }
 
-    /// What all variables, indicators, checks and classes of parameters read.
+    /// What all variables, indicators and classes of parameters read.
     pub fn all(pack: &Pack) -> Self {
         let roots = pack.variables.iter().map(|variable| variable.root);
-        let roots = roots.chain(pack.checks.iter().map(|check| check.root));
         let roots = roots.chain(pack.parameters.iter().filter_map(|parameter| parameter.class));
         let mut needs = Self::of(pack, roots.chain(pack.indicators.iter().flat_map(|i| indicator_roots(&i.value))));
         for indicator in &pack.indicators {

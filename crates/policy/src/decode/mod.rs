@@ -154,14 +154,13 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     let programmes = entries(roots, "programmes", report);
     let indicators = entries(roots, "indicators", report);
     let checks = entries(roots, "checks", report);
-    let declared = rules::declare(pack, &variables, &programmes, report);
+    let declared = rules::declare(pack, &variables, &programmes, &checks, report);
     let amounts = rules::amounts(pack);
     let mut compiler = Compiler::new(pack);
     parameters::values(&mut compiler, &parameters, report);
     compiler.variables(declared);
     let indicator_ids: Vec<&str> = indicators.iter().map(|(id, ..)| *id).collect();
     let indicators = indicators::indicators(&mut compiler, &indicators, report);
-    let checks = rules::checks(&mut compiler, &checks, report);
     let screens = screens::screens(&mut compiler, &section(roots, "screens"), report);
     let mut found = compiler.diagnostics();
     for finding in &mut found {
@@ -169,7 +168,7 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     }
     report.found.extend(found);
     pack.indicators = indicators;
-    pack.checks = checks;
+    rules::check_fields(pack, report);
     pack.screens = screens::with_indicators(pack, screens, &section(roots, "screens"), &indicator_ids, report);
     cases::cases(pack, &section(roots, "tests"), report);
 }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::tree::Node;
-use crate::formula::{Compiler, declared_type};
+use crate::formula::declared_type;
 use crate::ir::{ExprId, Type};
 use crate::model::{
-    Check, Entity, Frequency, Pack, Place, Programme, ProgrammeId, Severity, Text, Variable, VariableId,
+    Check, CheckId, Entity, Frequency, Pack, Place, Programme, ProgrammeId, Severity, Text, Variable, VariableId,
 };
 
 use super::Entries;
@@ -16,11 +16,12 @@ use super::registers::field_type;
 use super::screens::name_text;
 use super::structure::clauses;
 
-/// Declares variables and programmes with their formula texts; returns the types that authors wrote.
+/// Declares variables, programmes and checks with their formula texts; returns the types that authors wrote.
 pub(super) fn declare(
     pack: &mut Pack,
     variables: &Entries<'_>,
     programmes: &Entries<'_>,
+    checks: &Entries<'_>,
     report: &mut Report,
 ) -> HashMap<VariableId, Type> {
     let mut declared = HashMap::new();
@@ -61,11 +62,15 @@ pub(super) fn declare(
             words,
             group,
             programme: None,
+            check: None,
             place: at,
         });
     }
     for (id, place, node) in programmes {
         programme(pack, id, place, node, &mut declared, report);
+    }
+    for (id, place, node) in checks {
+        check(pack, id, place, node, &mut declared, report);
     }
     declared
 }
@@ -126,6 +131,7 @@ fn programme(
         words,
         group: Some(group.clone()),
         programme: Some(number),
+        check: None,
         place,
     };
     pack.variables.push(variable(id.to_owned(), title.clone(), who, words, who_place));
@@ -228,51 +234,68 @@ fn fields_of(pack: &Pack, entity: Entity) -> Vec<String> {
     }
 }
 
-pub(super) fn checks(compiler: &mut Compiler<'_>, entries: &Entries<'_>, report: &mut Report) -> Vec<Check> {
-    let mut checks = Vec::new();
-    for (id, place, node) in entries {
-        let Some(mut cursor) = Cursor::new(node, &format!("check `{id}`"), report) else { continue };
-        let Some(of) = entity(compiler.pack(), &mut cursor, report) else { continue };
-        let severity = match cursor.required_text("severity", report) {
-            Some((text, _)) if text == "error" => Severity::Error,
-            Some((text, _)) if text == "suspect" => Severity::Suspect,
-            Some((text, place)) => {
-                report.say(place, format!("`severity: {text}` is not known"), "write error or suspect");
-                Severity::Suspect
-            }
-            None => Severity::Suspect,
-        };
-        let when = formula(&mut cursor, "when", report);
-        let message = cursor.title("message", report);
-        let advice = cursor.optional_title("advice", report);
-        let mut fields = Vec::new();
-        for (name, place) in cursor.texts("fields", report) {
-            if name_text(compiler.pack(), of, &name).is_none() {
-                let own = fields_of(compiler.pack(), of);
-                let advice = crate::diagnostic::nearest(&name, own.iter().map(String::as_str))
+/// A check is a boolean variable: true is a hit.
+fn check(
+    pack: &mut Pack,
+    id: &str,
+    place: &Place,
+    node: &Node,
+    declared: &mut HashMap<VariableId, Type>,
+    report: &mut Report,
+) {
+    let Some(mut cursor) = Cursor::new(node, &format!("check `{id}`"), report) else { return };
+    let Some(of) = entity(pack, &mut cursor, report) else { return };
+    let severity = match cursor.required_text("severity", report) {
+        Some((text, _)) if text == "error" => Severity::Error,
+        Some((text, _)) if text == "suspect" => Severity::Suspect,
+        Some((text, place)) => {
+            report.say(place, format!("`severity: {text}` is not known"), "write error or suspect");
+            Severity::Suspect
+        }
+        None => Severity::Suspect,
+    };
+    let when = formula(&mut cursor, "when", report);
+    let message = cursor.title("message", report);
+    let advice = cursor.optional_title("advice", report);
+    let fields = cursor.texts("fields", report).into_iter().map(|(name, place)| (name, place.clone())).collect();
+    let clauses = clauses(&mut cursor, report);
+    cursor.finish(report);
+    let Some((formula, at)) = when else { return };
+    if clash(pack, id, of, place, report) {
+        return;
+    }
+    let variable = VariableId(pack.variables.len() as u16);
+    declared.insert(variable, Type::Boolean);
+    pack.variables.push(Variable {
+        id: id.to_owned(),
+        title: message,
+        clauses,
+        of,
+        ty: Type::Boolean,
+        formula,
+        root: ExprId(u32::MAX),
+        words: None,
+        group: None,
+        programme: None,
+        check: Some(CheckId(pack.checks.len() as u16)),
+        place: at,
+    });
+    pack.checks.push(Check { variable, severity, advice, fields });
+}
+
+/// The fields that checks point to must exist.
+pub(super) fn check_fields(pack: &Pack, report: &mut Report) {
+    for check in &pack.checks {
+        let Some(variable) = pack.variables.get(check.variable.index()) else { continue };
+        for (name, place) in &check.fields {
+            if name_text(pack, variable.of, name).is_none() {
+                let own = fields_of(pack, variable.of);
+                let advice = crate::diagnostic::nearest(name, own.iter().map(String::as_str))
                     .map_or("name fields, register.field or variables of the entity".to_owned(), |near| {
                         format!("did you mean `{near}`?")
                     });
-                report.say(place, format!("{} has no `{name}`", compiler.pack().entity_id(of)), advice);
+                report.say(place, format!("{} has no `{name}`", pack.entity_id(variable.of)), advice);
             }
-            fields.push(name);
         }
-        let clauses = clauses(&mut cursor, report);
-        cursor.finish(report);
-        let Some((formula, at)) = when else { continue };
-        let Some(root) = compiler.expression(&formula, of, Some(Type::Boolean), &at) else { continue };
-        checks.push(Check {
-            id: (*id).to_owned(),
-            of,
-            severity,
-            root,
-            formula,
-            message,
-            advice,
-            fields,
-            clauses,
-            place: (*place).clone(),
-        });
     }
-    checks
 }

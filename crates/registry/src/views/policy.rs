@@ -95,13 +95,11 @@ pub fn implementers(pack: &Pack, language: Language) -> BTreeMap<String, Vec<Ite
     }
     // The two variables of a programme are the programme itself.
     for (i, item) in pack.variables.iter().enumerate().filter(|(_, item)| item.programme.is_none()) {
-        add("variable", &item.id, &item.title, i, &item.clauses);
+        let kind = if item.check.is_some() { "check" } else { "variable" };
+        add(kind, &item.id, &item.title, i, &item.clauses);
     }
     for (i, item) in pack.indicators.iter().enumerate() {
         add("indicator", &item.id, &item.title, i, &item.clauses);
-    }
-    for (i, item) in pack.checks.iter().enumerate() {
-        add("check", &item.id, &item.message, i, &item.clauses);
     }
     map
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::figures::{self, Language};
 use super::policy::Item;
+use super::results::Results;
 use super::rule;
 
 /// A register with its fields.
@@ -238,24 +239,32 @@ pub struct CheckView {
     pub advice: String,
     /// Clauses.
     pub clauses: Vec<String>,
+    /// Records of the division that it hits, with separators; empty before the first run.
+    pub hits: String,
+    /// Records of which it cannot be told.
+    pub unknown: String,
 }
 
-/// All checks.
-pub fn checks(pack: &Pack, language: Language) -> Vec<CheckView> {
+/// All checks, with what they found in a division.
+pub fn checks(pack: &Pack, results: Option<&Results>, division: &str, language: Language) -> Vec<CheckView> {
     let words = |text| text_in(text, language.id()).to_owned();
     pack.checks
         .iter()
-        .map(|check| CheckView {
-            id: check.id.clone(),
-            of: pack.entity_title(check.of).map(words).unwrap_or_default(),
+        .filter_map(|check| Some((check, pack.variables.get(check.variable.index())?)))
+        .map(|(check, variable)| (check, variable, results.and_then(|r| r.count(pack, check.variable, division))))
+        .map(|(check, variable, found)| CheckView {
+            hits: found.map(|found| figures::grouped(found.yes as i64)).unwrap_or_default(),
+            unknown: found.map(|found| figures::grouped(found.unknown as i64)).unwrap_or_default(),
+            id: variable.id.clone(),
+            of: pack.entity_title(variable.of).map(words).unwrap_or_default(),
             severity: match check.severity {
                 Severity::Error => "error",
                 Severity::Suspect => "suspect",
             },
-            formula: check.formula.trim().to_owned(),
-            message: words(&check.message),
+            formula: variable.formula.trim().to_owned(),
+            message: words(&variable.title),
             advice: check.advice.as_ref().map(words).unwrap_or_default(),
-            clauses: check.clauses.clone(),
+            clauses: variable.clauses.clone(),
         })
         .collect()
 }

@@ -187,10 +187,6 @@ fn users_of(pack: &Pack, is_it: impl Fn(&Op) -> bool, own: Option<VariableId>, l
             items.push(Item { kind: "indicator", id: indicator.id.clone(), title, index });
         }
     }
-    for (index, check) in pack.checks.iter().enumerate().filter(|(_, check)| reads_it(check.root)) {
-        let title = text_in(&check.message, language.id()).to_owned();
-        items.push(Item { kind: "check", id: check.id.clone(), title, index });
-    }
     items
 }
 

@@ -77,6 +77,7 @@ check = Check
 severity = Severity
 severity-error = error
 severity-suspect = suspect
+check-hits = Hits
 what-is-wrong = What is wrong
 what-to-do = What to do
 register-heading = Register: { $title }

@@ -77,6 +77,7 @@ check = 校验
 severity = 程度
 severity-error = 错误
 severity-suspect = 疑点
+check-hits = 命中
 what-is-wrong = 问题
 what-to-do = 怎么办
 register-heading = 登记簿：{ $title }

@@ -165,7 +165,7 @@ pub async fn indicators(State(site): State<Shared>, visit: Visit) -> Page {
 
 /// All checks.
 pub async fn checks(State(site): State<Shared>, visit: Visit) -> Page {
-    let checks = reference::checks(&site.pack, visit.language);
+    let checks = reference::checks(&site.pack, site.results.as_deref(), &visit.division, visit.language);
     site.render(&visit, "policy", "policy/checks.html", own! { checks })
 }
 
