@@ -186,6 +186,16 @@ fn name_columns(pack: &mut Pack, report: &mut Report) {
         columns.division = if division.is_some() { columns.division.take().or(division) } else { None };
         columns.period = if periodic { columns.period.take().or(Some("period".to_owned())) } else { None };
     }
+    // In formulas and cases `living.grade` must not mean two things.
+    for register in pack.registers.iter().filter(|register| register.kind != RegisterKind::Entity) {
+        if let Entity::Register(above) = register.parent
+            && let Some(above) = pack.registers.get(above.index())
+            && above.fields.iter().any(|field| field.id == register.id)
+        {
+            let message = format!("`{}` already has a field `{}`", above.id, register.id);
+            report.say(&register.place, message, "give the register or the field another name");
+        }
+    }
     for index in 0..pack.registers.len() {
         let start = Entity::Register(RegisterId(index as u16));
         let chain = pack.ancestors(start).take(pack.registers.len() + pack.levels.len() + 1);
