@@ -7,16 +7,17 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field as ArrowField, Schema};
 use arrow::error::ArrowError;
-use bangfu_policy::model::{FieldType, Pack, RegisterId, Value};
+use bangfu_policy::model::{Field, FieldType, Pack, RegisterId, Value};
 
-/// Collects rows of one register. Columns: parent key or division, period, then every field – secret ones included,
-/// which the store needs and no snapshot has.
+/// Collects rows of one register. Columns: parent key or division, period, then fields – secret ones included, which
+/// the store needs and no snapshot has.
 pub struct BatchBuilder<'p> {
     pack: &'p Pack,
     register: RegisterId,
     owner: StringBuilder,
     period: Int32Builder,
-    columns: Vec<Column>,
+    /// Position of each field, and its values.
+    columns: Vec<(usize, Column)>,
     rows: usize,
 }
 
@@ -30,22 +31,26 @@ enum Column {
 }
 
 impl<'p> BatchBuilder<'p> {
-    /// An empty batch of a register.
+    /// An empty batch of all fields of a register.
     pub fn new(pack: &'p Pack, register: RegisterId) -> Self {
+        Self::of_fields(pack, register, |_| true)
+    }
+
+    /// An empty batch of some fields of a register, chosen by position. The store leaves the others as they are.
+    pub fn of_fields(pack: &'p Pack, register: RegisterId, chosen: impl Fn(usize) -> bool) -> Self {
         let fields =
             pack.registers.get(register.index()).map(|register| register.fields.as_slice()).unwrap_or_default();
-        let columns = fields
-            .iter()
-            .map(|field| match field.ty {
-                FieldType::Integer | FieldType::Year => Column::Integer(Int64Builder::new()),
-                FieldType::Decimal(scale) => Column::Decimal(Decimal128Builder::new(), scale),
-                FieldType::Money => Column::Decimal(Decimal128Builder::new(), 2),
-                FieldType::Date => Column::Date(Date32Builder::new()),
-                FieldType::Boolean => Column::Boolean(BooleanBuilder::new()),
-                FieldType::Code(_) => Column::Code(StringBuilder::new()),
-                _ => Column::Text(StringBuilder::new()),
-            })
-            .collect();
+        let column = |field: &Field| match field.ty {
+            FieldType::Integer | FieldType::Year => Column::Integer(Int64Builder::new()),
+            FieldType::Decimal(scale) => Column::Decimal(Decimal128Builder::new(), scale),
+            FieldType::Money => Column::Decimal(Decimal128Builder::new(), 2),
+            FieldType::Date => Column::Date(Date32Builder::new()),
+            FieldType::Boolean => Column::Boolean(BooleanBuilder::new()),
+            FieldType::Code(_) => Column::Code(StringBuilder::new()),
+            _ => Column::Text(StringBuilder::new()),
+        };
+        let columns = fields.iter().enumerate().filter(|(index, _)| chosen(*index));
+        let columns = columns.map(|(index, field)| (index, column(field))).collect();
         Self { pack, register, owner: StringBuilder::new(), period: Int32Builder::new(), columns, rows: 0 }
     }
 
@@ -59,8 +64,9 @@ impl<'p> BatchBuilder<'p> {
         self.owner.append_value(owner);
         self.period.append_option(period);
         let fields = self.pack.registers.get(self.register.index()).map(|r| r.fields.as_slice()).unwrap_or_default();
-        for (index, (column, field)) in self.columns.iter_mut().zip(fields).enumerate() {
-            match (column, value(index)) {
+        for (index, column) in &mut self.columns {
+            let Some(field) = fields.get(*index) else { continue };
+            match (column, value(*index)) {
                 (Column::Text(column), Some(Value::Text(text))) => column.append_value(text),
                 (Column::Integer(column), Some(Value::Integer(number))) => column.append_value(*number),
                 (Column::Decimal(column, _), Some(Value::Integer(number))) => column.append_value(i128::from(*number)),
@@ -98,7 +104,8 @@ impl<'p> BatchBuilder<'p> {
             schema.push(ArrowField::new(name, DataType::Int32, false));
             arrays.push(period);
         }
-        for (column, field) in self.columns.iter_mut().zip(&register.fields) {
+        for (index, column) in &mut self.columns {
+            let Some(field) = register.fields.get(*index) else { continue };
             let array: ArrayRef = match column {
                 Column::Text(column) | Column::Code(column) => Arc::new(column.finish()),
                 Column::Integer(column) => Arc::new(column.finish()),

@@ -71,6 +71,18 @@ pub fn read(folder: &Path) -> Result<Pack, PackError> {
     load(&files).map_err(|diagnostics| PackError::Wrong { diagnostics, files })
 }
 
+/// The mappings of foreign lists that a pack brings with it (`data/mappings/*.yaml`): name and path, by name.
+pub fn mappings(folder: &Path) -> Vec<(String, PathBuf)> {
+    let listed = std::fs::read_dir(folder.join("data/mappings"));
+    let paths = listed.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut found: Vec<(String, PathBuf)> = paths
+        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+        .filter_map(|path| Some((path.file_stem()?.to_str()?.to_owned(), path)))
+        .collect();
+    found.sort();
+    found
+}
+
 fn is_yaml(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|ending| ending == "yaml")
 }

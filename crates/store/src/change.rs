@@ -40,10 +40,18 @@ pub enum Duplicates {
 pub struct Refusal {
     /// Row of the batch.
     pub row: usize,
-    /// `parent`, `division`, `scope`, `exists` or `unique`.
+    /// `parent`, `division`, `scope`, `exists` (other values), `moved` (belongs elsewhere) or `unique`.
     pub rule: &'static str,
     /// The key or code concerned.
     pub value: String,
+    /// Of `exists`: positions of the fields that differ.
+    pub fields: Vec<u16>,
+}
+
+impl Refusal {
+    pub(crate) fn new(row: usize, rule: &'static str, value: String) -> Self {
+        Self { row, rule, value, fields: Vec::new() }
+    }
 }
 
 /// What became of a batch.

@@ -114,6 +114,28 @@ async fn rows_that_do_not_fit_are_told_and_the_others_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn columns_that_a_batch_does_not_have_keep_their_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    load_all(&store, "household", &households(1, "1101"), Duplicates::Refuse).await;
+    let only = |name: &str| batch(&[("division", &["1101"]), ("household_no", &["1101000000"]), ("name", &[name])]);
+    let same = load_all(&store, "household", &only("乌云其其格0"), Duplicates::Refuse).await;
+    assert_eq!((same.unchanged, same.refused.len()), (1, 0), "the telephone is not compared");
+    let other = load_all(&store, "household", &only("巴特尔"), Duplicates::Refuse).await;
+    assert_eq!(other.refused.first().map(|r| (r.rule, r.fields.clone())), Some(("exists", vec![1])));
+    assert_eq!(load_all(&store, "household", &only("巴特尔"), Duplicates::Update).await.updated, 1);
+    let open_scope = Scope { unmask: true, ..Scope::everything() };
+    let household = register(&store, "household");
+    let record = store.reader(&open_scope).get(household, "1101000000").await.unwrap().unwrap();
+    assert_eq!(record.values[1..], [Some(Value::Text("巴特尔".into())), Some(Value::Text("13800000000".into()))]);
+    let query = ListQuery { search: Some("巴特".to_owned()), ..ListQuery::default() };
+    assert_eq!(store.reader(&Scope::everything()).list(household, &query).await.unwrap().total, 1);
+    let moved = batch(&[("division", &["1102"]), ("household_no", &["1101000000"]), ("name", &["巴特尔"])]);
+    let moved = load_all(&store, "household", &moved, Duplicates::Update).await;
+    assert_eq!((moved.updated, moved.refused.first().map(|r| r.rule)), (0, Some("moved")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_scope_hides_counts_lists_batches_and_refuses_changes() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;

@@ -1,73 +1,190 @@
-//! Which column of a file is which field.
+//! The mapping file: which column of a foreign list is which field, and what else a row of it says.
 //!
-//! Without a mapping file, headers are recognised by the titles of the pack in any language, by field ids and by the
-//! column codes of the national export. A mapping file names the columns of a foreign list, which may hold several
-//! registers in one row.
+//! Knows the shape of the file only (docs/import.md); `compile` fits it to a pack and to the header of a list.
 
 use std::collections::BTreeMap;
 
-use bangfu_policy::model::{Entity, FieldRef, Pack, RegisterId};
 use serde::Deserialize;
+use serde_json::Value as Json;
 
 use super::IntakeError;
 
-/// Rows that are searched for the header.
-pub(super) const HEADER_ROWS: usize = 10;
-
 /// A mapping file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug)]
 pub struct MappingFile {
-    /// Words for people.
-    #[serde(default)]
+    /// Its path, for messages.
+    pub path: String,
+    /// Words for people, by language.
     pub title: BTreeMap<String, String>,
     /// Where the list comes from.
-    #[serde(default)]
     pub source: String,
-    /// The register of a row; others are attached to it or above it.
+    /// The register of a row; others are attached to it or lie above it.
     pub register: String,
-    /// Header → `field`, `register.field`, or one of the words `division`, `period`, or `-` to leave it out.
-    pub columns: BTreeMap<String, String>,
-    /// Headers whose names lead to the division, from the top down (banner, township, village).
-    #[serde(default)]
-    pub division_names: Vec<String>,
+    /// Header → what its cells are used for.
+    pub(super) columns: BTreeMap<String, Vec<Use>>,
+    /// Header of another edition of the list → header in `columns`.
+    pub(super) aliases: BTreeMap<String, String>,
+    /// Header, or `*` for all → texts that stand for an empty cell.
+    pub(super) empty: BTreeMap<String, Vec<String>>,
+    /// Headers whose names lead to the division, from the top down.
+    pub(super) division_names: Vec<String>,
+    /// Endings that lists leave out of names of divisions, or put in.
+    pub division_endings: Vec<String>,
     /// Header → foreign code system of its list.
-    #[serde(default)]
-    pub codes: BTreeMap<String, String>,
+    pub(super) codes: BTreeMap<String, String>,
     /// Period of periodic registers, when the list has no column for it.
     pub period: Option<i32>,
     /// `field` or `register.field` → value that every row gets.
+    pub(super) constants: BTreeMap<String, String>,
+    /// Further records of a row.
+    pub(super) records: Vec<RecordOfRow>,
+    /// What the cells of a row must agree in.
+    pub(super) checks: Vec<RowCheck>,
+}
+
+/// What the cells of a column are used for. A column may have several uses.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Use {
+    /// `field`, `register.field`, or one of the words `division`, `period`, `-`.
+    pub field: Option<String>,
+    /// A register above: the cell says how many rows its record has.
+    pub count: Option<String>,
+    /// In a record: the column that the value comes from.
+    pub column: Option<String>,
+    /// The part of the cell that is taken.
+    pub take: Part,
+    /// Only in rows where these columns hold one of the words (`*`: anything).
+    pub when: BTreeMap<String, Words>,
+    /// Word of the list → code or value; empty: known, but no value.
+    pub values: BTreeMap<String, Word>,
+    /// The value itself, instead of the cell.
+    pub value: Option<Word>,
+    /// Foreign code system.
+    pub codes: Option<String>,
+}
+
+/// Which part of a cell is the value. The parts of an identity number are those of GB 11643; a disability card's
+/// number is an identity number, its kind and its grade.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Part {
+    /// All of it.
+    #[default]
+    Whole,
+    /// The identity number, also where the number of a disability card stands.
+    IdNumber,
+    /// Date of birth in the number.
+    Birth,
+    /// `1` for men, `2` for women (GB/T 2261.1).
+    Sex,
+    /// The number if it is that of a disability card.
+    DisabilityCard,
+    /// Its kind.
+    DisabilityKind,
+    /// Its grade.
+    DisabilityGrade,
+}
+
+/// A record that a row brings beside those of its columns.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecordOfRow {
+    /// Its register.
+    pub register: String,
+    /// See [`Use::when`].
     #[serde(default)]
-    pub constants: BTreeMap<String, String>,
+    pub when: BTreeMap<String, Words>,
+    /// Field → constant, text with `{field}` in it, or `{column: …}`.
+    pub fields: BTreeMap<String, Json>,
 }
 
-/// Where a cell goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Target {
-    Field(FieldRef),
-    /// The parent's key, for a register that belongs to another.
-    Parent(RegisterId),
-    Division,
-    DivisionName(usize),
-    Period,
-    Nothing,
+/// In rows where `when` holds, some columns must be filled and others empty.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RowCheck {
+    /// Id, shown as the rule that is broken.
+    pub id: String,
+    /// See [`Use::when`].
+    pub when: BTreeMap<String, Words>,
+    /// Columns that must hold something.
+    #[serde(default)]
+    pub filled: Vec<String>,
+    /// Columns that must be empty.
+    #[serde(default)]
+    pub blank: Vec<String>,
+    /// What is wrong, by language.
+    pub message: BTreeMap<String, String>,
+    /// What to do, by language.
+    pub advice: BTreeMap<String, String>,
 }
 
-/// A compiled mapping for one file.
-#[derive(Debug)]
-pub(super) struct Mapping {
-    pub register: RegisterId,
-    /// Header and target by column.
-    pub columns: Vec<(String, Target)>,
-    /// Foreign code system by column.
-    pub systems: Vec<Option<String>>,
-    pub names: usize,
-    pub period: Option<i32>,
-    pub constants: Vec<(FieldRef, String)>,
+/// A scalar as text, whatever YAML takes it for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Json")]
+pub(super) struct Word(pub String);
+
+impl TryFrom<Json> for Word {
+    type Error = String;
+
+    fn try_from(value: Json) -> Result<Self, String> {
+        match value {
+            Json::String(text) => Ok(Self(text)),
+            Json::Number(number) => Ok(Self(number.to_string())),
+            Json::Bool(truth) => Ok(Self(truth.to_string())),
+            other => Err(format!("`{other}` is not one word; write a text, in quotes if it begins with 0")),
+        }
+    }
+}
+
+/// One word or several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "Json")]
+pub(super) struct Words(pub Vec<String>);
+
+impl TryFrom<Json> for Words {
+    type Error = String;
+
+    fn try_from(value: Json) -> Result<Self, String> {
+        let list = match value {
+            Json::Array(list) => list,
+            one => vec![one],
+        };
+        list.into_iter().map(|word| Word::try_from(word).map(|word| word.0)).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// The file as `serde` reads it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Shape {
+    #[serde(default)]
+    title: BTreeMap<String, String>,
+    #[serde(default)]
+    source: String,
+    register: String,
+    columns: BTreeMap<String, Json>,
+    #[serde(default)]
+    aliases: BTreeMap<String, String>,
+    #[serde(default)]
+    empty: BTreeMap<String, Words>,
+    #[serde(default)]
+    division_names: Vec<String>,
+    #[serde(default)]
+    division_endings: Vec<String>,
+    #[serde(default)]
+    codes: BTreeMap<String, String>,
+    period: Option<i32>,
+    #[serde(default)]
+    constants: BTreeMap<String, Word>,
+    #[serde(default)]
+    records: Vec<RecordOfRow>,
+    #[serde(default)]
+    checks: Vec<RowCheck>,
 }
 
 impl MappingFile {
-    /// Reads a mapping file (YAML).
+    /// Reads a mapping file (YAML). `path` is for messages.
     ///
     /// # Errors
     /// It is not YAML or has another shape.
@@ -75,152 +192,78 @@ impl MappingFile {
         let value = bangfu_policy::document::parse(path, text).map_err(|d| {
             IntakeError::Mapping(format!("{path}:{}:{}: {}; {}", d.place.line, d.place.column, d.message, d.advice))
         })?;
-        serde_json::from_value(value).map_err(|error| {
-            IntakeError::Mapping(format!("{path}: {error}; write register:, columns: {{header: field}}, and optionally division_names:, codes:, period:, constants:"))
+        let shape: Shape = serde_json::from_value(value).map_err(|error| {
+            IntakeError::Mapping(format!(
+                "{path}: {error}; a mapping has register: and columns: {{header: field}}, and may have the other keys of docs/import.md"
+            ))
+        })?;
+        let columns = shape.columns.into_iter().map(|(header, value)| {
+            let uses = uses(value).map_err(|error| {
+                IntakeError::Mapping(format!(
+                    "{path}, columns.{header}: {error}; write a field, a map such as {{field: …, when: …}}, or a list of them"
+                ))
+            })?;
+            Ok((header, uses))
+        });
+        Ok(Self {
+            path: path.to_owned(),
+            title: shape.title,
+            source: shape.source,
+            register: shape.register,
+            columns: columns.collect::<Result<_, IntakeError>>()?,
+            aliases: shape.aliases,
+            empty: shape.empty.into_iter().map(|(header, words)| (header, words.0)).collect(),
+            division_names: shape.division_names,
+            division_endings: shape.division_endings,
+            codes: shape.codes,
+            period: shape.period,
+            constants: shape.constants.into_iter().map(|(field, word)| (field, word.0)).collect(),
+            records: shape.records,
+            checks: shape.checks,
         })
     }
 }
 
-impl Mapping {
-    /// Finds the header among the first rows and maps its columns. Returns the position of the header row.
-    pub(super) fn find(
-        pack: &Pack,
-        register: Option<RegisterId>,
-        file: Option<&MappingFile>,
-        rows: &[Vec<String>],
-    ) -> Result<(usize, Self), IntakeError> {
-        let register = match (register, file) {
-            (_, Some(file)) => pack.register(&file.register).ok_or_else(|| {
-                IntakeError::Mapping(format!(
-                    "the mapping names a register `{}` that the pack does not have",
-                    file.register
-                ))
-            })?,
-            (Some(register), None) => register,
-            (None, None) => {
-                return Err(IntakeError::Mapping(
-                    "neither a register nor a mapping is given; add --register".to_owned(),
-                ));
-            }
-        };
-        let mut best: Option<(usize, usize, Self)> = None;
-        for (number, row) in rows.iter().take(HEADER_ROWS).enumerate() {
-            let mapping = Self::of_header(pack, register, file, row)?;
-            let known = mapping.columns.iter().filter(|(_, target)| *target != Target::Nothing).count();
-            if known > best.as_ref().map_or(0, |(known, ..)| *known) {
-                best = Some((known, number, mapping));
-            }
-        }
-        match best {
-            Some((known, number, mapping)) if known >= 2 || mapping.columns.len() == 1 => Ok((number, mapping)),
-            _ => {
-                let fields = pack.registers.get(register.index()).map(|r| r.fields.as_slice()).unwrap_or_default();
-                let some: Vec<_> =
-                    fields.iter().take(6).filter_map(|field| field.title.values().next()).cloned().collect();
-                Err(IntakeError::Header { some: some.join("、") })
-            }
-        }
-    }
-
-    fn of_header(
-        pack: &Pack,
-        register: RegisterId,
-        file: Option<&MappingFile>,
-        header: &[String],
-    ) -> Result<Self, IntakeError> {
-        let mut columns = Vec::new();
-        let mut systems = Vec::new();
-        for cell in header {
-            let named = file.and_then(|file| file.division_names.iter().position(|name| name == cell));
-            let target = match (named, file) {
-                (Some(position), _) => Target::DivisionName(position),
-                (None, Some(file)) => match file.columns.get(cell) {
-                    Some(target) => named_target(pack, register, target)?,
-                    None => Target::Nothing,
-                },
-                (None, None) => recognised(pack, register, cell),
-            };
-            columns.push((cell.clone(), target));
-            systems.push(file.and_then(|file| file.codes.get(cell)).cloned());
-        }
-        let mut constants = Vec::new();
-        for (name, value) in file.into_iter().flat_map(|file| &file.constants) {
-            if let Target::Field(field) = named_target(pack, register, name)? {
-                constants.push((field, value.clone()));
-            }
-        }
-        let names = file.map_or(0, |file| file.division_names.len());
-        Ok(Self { register, columns, systems, names, period: file.and_then(|file| file.period), constants })
-    }
-
-    /// The registers that rows have something for, parents before children.
-    pub(super) fn registers(&self, pack: &Pack) -> Vec<RegisterId> {
-        let mut registers = vec![self.register];
-        let fields = self.columns.iter().filter_map(|(_, target)| match target {
-            Target::Field(field) => Some(field.register),
-            _ => None,
-        });
-        for register in fields.chain(self.constants.iter().map(|(field, _)| field.register)) {
-            if !registers.contains(&register) {
-                registers.push(register);
-            }
-        }
-        registers.sort_by_key(|register| pack.ancestors(Entity::Register(*register)).count());
-        registers
+/// The uses of one column.
+fn uses(value: Json) -> Result<Vec<Use>, String> {
+    match value {
+        Json::String(field) => Ok(vec![Use { field: Some(field), ..Use::default() }]),
+        Json::Array(list) => Ok(list.into_iter().map(uses).collect::<Result<Vec<_>, _>>()?.concat()),
+        Json::Object(_) => use_of(value).map(|one| vec![one]),
+        other => Err(format!("`{other}` is no use of a column")),
     }
 }
 
-fn named_target(pack: &Pack, register: RegisterId, name: &str) -> Result<Target, IntakeError> {
-    let missing = || {
-        IntakeError::Mapping(format!(
-            "the mapping names `{name}`, which is no field; write field, register.field, division, period or -"
-        ))
-    };
-    match name {
-        "division" => return Ok(Target::Division),
-        "period" => return Ok(Target::Period),
-        "-" => return Ok(Target::Nothing),
-        _ => {}
-    }
-    let (id, field) = match name.split_once('.') {
-        Some((id, field)) => (pack.register(id).ok_or_else(missing)?, field),
-        None => (register, name),
-    };
-    let fields = &pack.registers.get(id.index()).ok_or_else(missing)?.fields;
-    let index = fields.iter().position(|known| known.id == field).ok_or_else(missing)?;
-    Ok(Target::Field(FieldRef { register: id, field: index as u16 }))
+/// One use, written as a map.
+pub(super) fn use_of(value: Json) -> Result<Use, String> {
+    serde_json::from_value(value).map_err(|error| error.to_string())
 }
 
-/// A header as the pack knows it.
-fn recognised(pack: &Pack, register: RegisterId, cell: &str) -> Target {
-    let Some(definition) = pack.registers.get(register.index()) else { return Target::Nothing };
-    let cell = cell.trim().trim_end_matches('*').trim();
-    let found = definition.fields.iter().position(|field| {
-        field.id == cell || field.title.values().any(|title| title == cell) || field.national.as_deref() == Some(cell)
-    });
-    if let Some(index) = found {
-        return Target::Field(FieldRef { register, field: index as u16 });
-    }
-    let columns = &definition.columns;
-    if columns.parent.as_deref() == Some(cell) || parent_title(pack, definition.parent, cell) {
-        return match definition.parent {
-            Entity::Register(parent) => Target::Parent(parent),
-            Entity::Level(_) => Target::Nothing,
-        };
-    }
-    if columns.division.as_deref() == Some(cell) || ["行政区划代码", "行政区划", "Division code"].contains(&cell)
-    {
-        return Target::Division;
-    }
-    if columns.period.as_deref() == Some(cell) || ["数据年度", "年度", "Year", "Period", "AAR040"].contains(&cell)
-    {
-        return Target::Period;
-    }
-    Target::Nothing
-}
+#[cfg(test)]
+mod tests {
+    use super::MappingFile;
 
-fn parent_title(pack: &Pack, parent: Entity, cell: &str) -> bool {
-    let Entity::Register(parent) = parent else { return false };
-    let key = pack.registers.get(parent.index()).and_then(|register| register.fields.get(register.key? as usize));
-    key.is_some_and(|field| field.title.values().any(|title| title == cell) || field.national.as_deref() == Some(cell))
+    fn refused(text: &str) -> String {
+        MappingFile::parse("list.yaml", text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn uses_are_written_in_three_ways() {
+        let text =
+            "register: person\ncolumns:\n  a: name\n  b: {field: sex, take: sex}\n  c: [name, {count: household}]\n";
+        let file = MappingFile::parse("list.yaml", text).unwrap();
+        let fields = |header: &str| file.columns[header].iter().map(|one| one.field.clone()).collect::<Vec<_>>();
+        assert_eq!(fields("a"), [Some("name".to_owned())]);
+        assert_eq!(fields("c"), [Some("name".to_owned()), None]);
+    }
+
+    #[test]
+    fn a_wrong_mapping_says_where_and_what_to_write() {
+        insta::assert_snapshot!(refused("register: person\ncolumns: [a]\n"));
+        insta::assert_snapshot!(refused("register: person\ncolumns:\n  姓名: {feild: name}\n"));
+        insta::assert_snapshot!(refused("register: person\ncolumns:\n  姓名: {field: name, take: half}\n"));
+        insta::assert_snapshot!(refused("register: person\ncolumns:\n  姓名: 3\n"));
+        insta::assert_snapshot!(refused("register: person\n"));
+        insta::assert_snapshot!(refused("register: [\n"));
+    }
 }

@@ -1,20 +1,36 @@
 //! Files → checked rows, with a finding for every cell that is refused.
 //!
 //! ```text
-//! file ─ office ─► rows of texts ─ mapping ─► values of fields ─ checks ─► batches ─► store (one transaction)
+//! file ─ office ─► rows of texts ─ mapping ─► values of fields ─ checks ─► batches ─► store (one change)
 //!                                                              └─────────► problems (row, column, value, rule, advice)
 //! ```
 
+mod cells;
+mod compile;
+mod import;
+mod joining;
+mod mapped;
 mod mapping;
+mod needs;
+mod places;
 mod reader;
+mod recognise;
+mod records;
 mod result;
+mod units;
+
+use std::collections::{BTreeSet, HashMap};
 
 use arrow::array::RecordBatch;
-use bangfu_policy::model::RegisterId;
+use bangfu_policy::model::{FieldRef, RegisterId};
 
+pub use compile::check;
+pub use import::{Counts, ImportError, Imported, Request, Take, import};
 pub use mapping::MappingFile;
-pub use reader::{DivisionNames, read};
+pub use places::DivisionNames;
+pub use reader::read;
 pub use result::{result_sheet, write_result};
+pub use units::Groups;
 
 /// Why a file cannot be imported at all.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +43,7 @@ pub enum IntakeError {
     Mapping(String),
     /// No header was found.
     #[error(
-        "none of the first rows looks like a header of this register; name columns as in the template, for instance {some}, or give a mapping file"
+        "none of the first rows looks like the header of this list; name columns as in the template, for instance {some}, or give the mapping of the list"
     )]
     Header {
         /// Some titles of the register.
@@ -37,7 +53,7 @@ pub enum IntakeError {
     #[error("the file has no column for {0}; add it, or map one of its columns to it")]
     Column(String),
     /// Arrow refused a batch.
-    #[error("the rows do not fit their columns: {0}")]
+    #[error("the rows do not fit their columns: {0}; this is an error of the program, not of the file")]
     Batch(#[from] arrow::error::ArrowError),
 }
 
@@ -50,7 +66,9 @@ pub struct Problem {
     pub column: String,
     /// The value as it stands in the file; masked for secret fields.
     pub value: String,
-    /// Which rule it breaks: `type`, `required`, `range`, `pattern`, `division`, `parent`, `unique`, or a check id.
+    /// Which rule it breaks: `type`, `required`, `range`, `division`, `unique`, `conflict` (rows of one household
+    /// disagree), `count` (it has more or fewer rows than a cell says), `together` (another row of it is refused),
+    /// the id of a check of the mapping, or what the store says: `parent`, `exists`, `moved`, `scope`.
     pub rule: String,
     /// What is wrong, in the language asked for.
     pub message: String,
@@ -58,28 +76,38 @@ pub struct Problem {
     pub advice: String,
 }
 
-/// Rows of one register that passed the checks of their cells.
+/// Records of one register whose cells passed their checks.
 #[derive(Debug)]
 pub struct Accepted {
     /// The register.
     pub register: RegisterId,
-    /// Its rows; columns as the store wants them.
+    /// Its records; columns as the store wants them, only of fields that the file has.
     pub batch: RecordBatch,
-    /// Row of the file for each row of the batch.
-    pub rows: Vec<u64>,
+    /// Rows of the file for each record of the batch.
+    pub rows: Vec<Vec<u64>>,
 }
 
 /// What a file holds.
 #[derive(Debug, Default)]
 pub struct Reading {
-    /// Accepted rows, parents before children.
+    /// Accepted records, parents before children. Those of `refused` rows are to be left out.
     pub accepted: Vec<Accepted>,
     /// What was refused.
     pub problems: Vec<Problem>,
+    /// Rows with problems.
+    pub refused: BTreeSet<u64>,
+    /// Which rows are taken or refused together.
+    pub groups: Groups,
+    /// The register whose records the groups are.
+    pub group: Option<RegisterId>,
     /// Data rows of the file.
     pub rows: u64,
-    /// Headers that no field was found for.
+    /// Headers that nothing reads.
     pub ignored: Vec<String>,
+    /// Headers that the mapping names and the file does not have.
+    pub missing: Vec<String>,
+    /// Column of each field that is read from one.
+    pub columns: HashMap<FieldRef, usize>,
     /// Header row and data rows as read, for the result file.
     pub table: Vec<(u64, Vec<String>)>,
 }

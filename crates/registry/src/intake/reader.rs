@@ -1,57 +1,20 @@
-//! Rows of texts → values, checked cell by cell.
+//! Rows of texts → values, checked cell by cell and row by row.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use bangfu_office::{Limits, read_rows};
-use bangfu_policy::model::{Entity, Field, FieldRef, FieldType, Pack, RegisterId, RegisterKind, Value, text_in};
+use bangfu_policy::model::{Entity, Field, FieldRef, Pack, RegisterId, RegisterKind, Value, text_in};
 
-use super::mapping::{HEADER_ROWS, Mapping, MappingFile, Target};
-use super::{Accepted, IntakeError, Problem, Reading};
+use super::cells::{self, mask};
+use super::mapped::{Column, FieldUse, HEADER_ROWS, Mapping, RecordRule, Source, Target};
+use super::mapping::MappingFile;
+use super::needs::needs_columns;
+use super::places::DivisionNames;
+use super::records;
+use super::units::{Gathering, Units};
+use super::{IntakeError, Problem, Reading};
 use crate::batches::BatchBuilder;
-
-/// Finds a division by the names of the divisions on the way to it.
-pub struct DivisionNames {
-    by_path: HashMap<String, Option<String>>,
-    codes: std::collections::HashSet<String>,
-}
-
-impl DivisionNames {
-    /// Indexes divisions: code and name, for all levels. Names lead to a village by its banner, township and itself.
-    pub fn new(pack: &Pack, divisions: &[(String, String)]) -> Self {
-        let names: HashMap<&str, &str> = divisions.iter().map(|(code, name)| (code.as_str(), name.as_str())).collect();
-        let mut by_path: HashMap<String, Option<String>> = HashMap::new();
-        for (code, _) in divisions {
-            let above: Vec<&str> = pack
-                .levels
-                .iter()
-                .filter(|level| level.digits <= code.len())
-                .filter_map(|level| names.get(code.get(..level.digits)?).copied())
-                .collect();
-            for start in 0..above.len() {
-                let path = above[start..].iter().map(|name| plain(name)).collect::<Vec<_>>().join("/");
-                // Two divisions of the same path: neither is meant for sure.
-                by_path.entry(path).and_modify(|found| *found = None).or_insert_with(|| Some(code.clone()));
-            }
-        }
-        Self { by_path, codes: divisions.iter().map(|(code, _)| code.clone()).collect() }
-    }
-
-    fn find(&self, names: &[String]) -> Option<&str> {
-        let path = names.iter().map(|name| plain(name)).collect::<Vec<_>>().join("/");
-        self.by_path.get(&path)?.as_deref()
-    }
-}
-
-/// Names without the word for their committee, as lists often leave it out.
-fn plain(name: &str) -> &str {
-    let name = name.trim();
-    ["村民委员会", "嘎查委员会", "居民委员会", "村委会", "嘎查", "村"]
-        .iter()
-        .find_map(|ending| name.strip_suffix(ending))
-        .filter(|rest| !rest.is_empty())
-        .unwrap_or(name)
-}
 
 /// Reads a file for a register (by the pack's titles) or by a mapping. `language` is that of messages.
 ///
@@ -72,15 +35,17 @@ pub fn read(
     })?;
     let (header, mapping) = Mapping::find(pack, register, mapping, &first)?;
     let mut intake = Intake::new(pack, &mapping, divisions, language)?;
-    intake.reading.ignored =
-        mapping.columns.iter().filter(|(_, target)| *target == Target::Nothing).map(|(name, _)| name.clone()).collect();
+    let ignored = mapping.columns.iter().filter(|column| column.ignored && !column.header.is_empty());
+    intake.reading.ignored = ignored.map(|column| column.header.clone()).collect();
+    intake.reading.missing.clone_from(&mapping.missing);
+    intake.reading.columns = mapping.columns_of_fields();
     let mut seen = 0;
     read_rows(path, &Limits::default(), &mut |row| {
         if seen == header {
-            intake.reading.table.push((row.number, row.cells.clone()));
-        } else if seen > header {
-            intake.row(row.number, &row.cells);
             intake.reading.table.push((row.number, row.cells));
+        } else if seen > header {
+            intake.reading.table.push((row.number, row.cells.clone()));
+            intake.row(row.number, &row.cells);
         }
         seen += 1;
         true
@@ -88,16 +53,41 @@ pub fn read(
     intake.finish()
 }
 
-struct Intake<'a> {
-    pack: &'a Pack,
-    mapping: &'a Mapping,
-    divisions: &'a DivisionNames,
-    language: &'a str,
-    registers: Vec<RegisterId>,
-    builders: Vec<(BatchBuilder<'a>, Vec<u64>)>,
-    /// Keys of parents already taken from earlier rows of the file.
-    taken: HashMap<(RegisterId, String), u64>,
-    reading: Reading,
+/// Rows of a register that come one by one: that of the rows, and those attached to it.
+pub(super) struct Direct<'a> {
+    pub register: RegisterId,
+    pub builder: BatchBuilder<'a>,
+    pub rows: Vec<u64>,
+}
+
+pub(super) struct Intake<'a> {
+    pub pack: &'a Pack,
+    pub mapping: &'a Mapping,
+    pub divisions: &'a DivisionNames,
+    pub language: &'a str,
+    /// Fields that the mapping fills, by register.
+    pub fields: BTreeMap<RegisterId, BTreeSet<u16>>,
+    pub direct: Vec<Direct<'a>>,
+    /// Registers above the rows that the mapping fills, and those attached to them.
+    pub above: Vec<RegisterId>,
+    pub gathering: Gathering,
+    pub units: Units,
+    /// Keys of the rows' own records, and their rows.
+    pub keys: HashMap<String, u64>,
+    pub reading: Reading,
+}
+
+/// What was read of a row.
+#[derive(Default)]
+pub(super) struct Row {
+    pub values: HashMap<FieldRef, Value>,
+    /// What the row says of something above it: entity, use, column, value.
+    pub said: Vec<(Entity, u32, usize, Value)>,
+    pub owner: Option<String>,
+    pub division: Option<String>,
+    pub period: Option<i32>,
+    /// What it says of numbers of rows: register, number, column.
+    pub counts: Vec<(RegisterId, i64, usize)>,
 }
 
 impl<'a> Intake<'a> {
@@ -107,242 +97,275 @@ impl<'a> Intake<'a> {
         divisions: &'a DivisionNames,
         language: &'a str,
     ) -> Result<Self, IntakeError> {
-        let registers = mapping.registers(pack);
-        let builders = registers.iter().map(|register| (BatchBuilder::new(pack, *register), Vec::new())).collect();
-        let intake = Self {
+        needs_columns(pack, mapping, language)?;
+        let fields = mapping.fields();
+        let own = Entity::Register(mapping.register);
+        let depth = |register: &RegisterId| pack.ancestors(Entity::Register(*register)).count();
+        let mut registers: Vec<RegisterId> = fields.keys().copied().collect();
+        registers.sort_by_key(depth);
+        let below = |register: &RegisterId| {
+            let entity = Entity::Register(*register);
+            entity == own || pack.is_below(entity, own)
+        };
+        let (direct, above): (Vec<_>, Vec<_>) = registers.into_iter().partition(below);
+        let direct = direct.into_iter().map(|register| {
+            let chosen = fields.get(&register).cloned().unwrap_or_default();
+            let builder = BatchBuilder::of_fields(pack, register, |field| chosen.contains(&(field as u16)));
+            Direct { register, builder, rows: Vec::new() }
+        });
+        Ok(Self {
             pack,
             mapping,
             divisions,
             language,
-            registers,
-            builders,
-            taken: HashMap::new(),
+            direct: direct.collect(),
+            fields,
+            above,
+            gathering: Gathering::default(),
+            units: Units::default(),
+            keys: HashMap::new(),
             reading: Reading::default(),
-        };
-        intake.needs_columns()?;
-        Ok(intake)
+        })
     }
 
-    /// Required fields of the row's own register, its owner and its period must have a column.
-    fn needs_columns(&self) -> Result<(), IntakeError> {
-        let targets: Vec<&Target> = self.mapping.columns.iter().map(|(_, target)| target).collect();
-        let register = &self.pack.registers[self.mapping.register.index()];
-        for (index, field) in register.fields.iter().enumerate().filter(|(_, field)| field.required) {
-            let wanted = FieldRef { register: self.mapping.register, field: index as u16 };
-            let constant = self.mapping.constants.iter().any(|(field, _)| *field == wanted);
-            if !constant && !targets.contains(&&Target::Field(wanted)) {
-                return Err(IntakeError::Column(format!("“{}”", text_in(&field.title, self.language))));
-            }
-        }
-        match register.parent {
-            Entity::Level(_) => {
-                let named = targets.iter().any(|target| matches!(target, Target::Division | Target::DivisionName(_)));
-                if !named {
-                    return Err(IntakeError::Column(self.word("行政区划代码（division）", "the division (division)")));
-                }
-            }
-            Entity::Register(parent) => {
-                let key = self.key_of(parent);
-                let found = targets.iter().any(|target| match target {
-                    Target::Parent(_) => true,
-                    Target::Field(field) => Some(*field) == key,
-                    _ => false,
-                });
-                if !found {
-                    let name =
-                        key.and_then(|key| self.pack.field(key)).map(|field| text_in(&field.title, self.language));
-                    return Err(IntakeError::Column(format!("“{}”", name.unwrap_or_default())));
-                }
-            }
-        }
-        let periodic = matches!(register.kind, RegisterKind::Yearly { .. } | RegisterKind::Quarterly);
-        if periodic && self.mapping.period.is_none() && !targets.contains(&&Target::Period) {
-            return Err(IntakeError::Column(self.word("年度（period）", "the year (period)")));
-        }
-        Ok(())
-    }
-
-    fn word(&self, zh: &str, en: &str) -> String {
+    pub(super) fn word(&self, zh: &str, en: &str) -> String {
         if self.language == "zh" { zh.to_owned() } else { en.to_owned() }
     }
 
-    fn key_of(&self, register: RegisterId) -> Option<FieldRef> {
-        let field = self.pack.registers.get(register.index())?.key?;
-        Some(FieldRef { register, field })
+    pub(super) fn title(&self, entity: Entity) -> &'a str {
+        let text = match entity {
+            Entity::Register(id) => self.pack.registers.get(id.index()).map(|register| &register.title),
+            Entity::Level(id) => self.pack.levels.get(id.index()).map(|level| &level.title),
+        };
+        text.map_or("", |text| text_in(text, self.language))
     }
 
     fn row(&mut self, number: u64, cells: &[String]) {
         self.reading.rows += 1;
         let before = self.reading.problems.len();
-        let mut values: HashMap<FieldRef, Value> = HashMap::new();
-        let (mut owner, mut division, mut period) = (None, None, self.mapping.period);
-        let mut names = vec![String::new(); self.mapping.names];
-        for (field, text) in &self.mapping.constants {
-            if let Some(value) = self
-                .pack
-                .field(*field)
-                .and_then(|f| bangfu_policy::value::parse(text, f.ty, self.pack, self.language).ok())
-            {
-                values.insert(*field, value);
+        let texts: Vec<&str> =
+            self.mapping.columns.iter().enumerate().map(|(at, column)| text(column, cells, at)).collect();
+        let mut row = Row { period: self.mapping.period, ..Row::default() };
+        row.values.extend(self.mapping.constants.iter().cloned());
+        self.read_cells(number, &texts, &mut row);
+        for check in &self.mapping.checks {
+            if let Some(found) = records::broken(check, &texts, number, self.language) {
+                self.reading.problems.push(found);
             }
         }
-        for (index, (header, target)) in self.mapping.columns.iter().enumerate() {
-            let text = cells.get(index).map_or("", |cell| cell.trim());
+        let made = self.make_records(number, &texts, &mut row);
+        self.required(number, self.mapping.register, &|field| row.values.contains_key(&field));
+        let key = self.name_of(self.mapping.register, &row);
+        if let (Some((name, _)), true) = (&key, self.reading.problems.len() == before)
+            && let Some(earlier) = self.keys.insert(name.clone(), number)
+        {
+            self.keys.insert(name.clone(), earlier);
+            let column = self.key_column(self.mapping.register);
+            let message = match self.language {
+                "zh" => format!("与第 {earlier} 行重复"),
+                _ => format!("row {earlier} has this already"),
+            };
+            let advice = self.word("核对编号，或删去重复的一行", "check the number, or delete one of the rows");
+            self.say(number, &column, name, "unique", message, advice);
+        }
+        self.join_units(number, &row);
+        if self.reading.problems.len() > before {
+            self.reading.refused.insert(number);
+        } else {
+            self.accept(number, &row, made);
+        }
+    }
+
+    fn read_cells(&mut self, number: u64, texts: &[&str], row: &mut Row) {
+        let mapping = self.mapping;
+        let mut names = vec![String::new(); mapping.names];
+        for (index, (column, text)) in mapping.columns.iter().zip(texts).enumerate() {
             if text.is_empty() {
                 continue;
             }
-            match target {
-                Target::Nothing => {}
-                Target::Parent(_) => owner = Some(text.to_owned()),
-                Target::Division => division = Some(text.to_owned()),
-                Target::DivisionName(position) => names[*position] = text.to_owned(),
-                Target::Period => {
-                    if let Ok(year) = text.trim_end_matches('年').parse() {
-                        period = Some(year);
-                    } else {
-                        let (message, advice) = (
-                            self.word("不是年度", "this is not a period"),
-                            self.word("填写四位年份", "write four digits"),
-                        );
-                        self.say(number, header, text, "period", message, advice);
+            for target in &column.targets {
+                match target {
+                    Target::Parent => row.owner = Some((*text).to_owned()),
+                    Target::Division => row.division = Some((*text).to_owned()),
+                    Target::DivisionName(position) => {
+                        if let Some(name) = names.get_mut(*position) {
+                            (*text).clone_into(name);
+                        }
                     }
-                }
-                Target::Field(field) => {
-                    if let Some(value) = self.cell(number, header, text, *field, self.mapping.systems[index].as_deref())
-                    {
-                        values.insert(*field, value);
+                    Target::Period => {
+                        row.period = text.trim_end_matches('年').parse().ok();
+                        if row.period.is_none() {
+                            let message = self.word("不是年度", "this is not a period");
+                            let advice = self.word("填写四位年份", "write four digits");
+                            self.say(number, &column.header, text, "period", message, advice);
+                        }
+                    }
+                    Target::Count(register) => match bangfu_policy::value::number(text, 0) {
+                        Ok(count) => row.counts.push((*register, count, index)),
+                        Err(error) => {
+                            let advice = error.advice_in(self.language).to_owned();
+                            self.say(number, &column.header, text, "type", error.words(self.language), advice);
+                        }
+                    },
+                    Target::Field(one) => {
+                        if let Some(value) = self.cell(number, index, texts, one) {
+                            if let Some(scope) = one.scope {
+                                row.said.push((scope, one.number, index, value.clone()));
+                            }
+                            row.values.insert(one.field, value);
+                        }
                     }
                 }
             }
         }
+        self.place(number, &names, row);
+    }
+
+    /// The division of a row, by names or code.
+    fn place(&mut self, number: u64, names: &[String], row: &mut Row) {
         if !names.is_empty() {
-            if let Some(code) = self.divisions.find(&names) {
-                division = Some(code.to_owned());
-            } else {
-                let path = names.join(" / ");
-                let message = self.word(
-                    "行政区划中找不到这个嘎查村，或有重名",
-                    "no division, or more than one, has this path of names",
-                );
-                let advice = self.word(
-                    "核对旗县、苏木乡镇、嘎查村名称，或增加行政区划代码列",
-                    "check the names, or add a column with the division code",
-                );
-                self.say(number, "", &path, "division", message, advice);
+            if let Some(code) = self.divisions.find(names) {
+                row.division = Some(code.to_owned());
+                return;
             }
-        } else if let Some(code) = &division
-            && !self.divisions.codes.contains(code)
+            let column = self.division_columns().join("、");
+            let message = self
+                .word("行政区划中找不到这个嘎查村，或有重名", "no division, or more than one, has this path of names");
+            let advice = self.word(
+                "核对旗县、苏木乡镇、嘎查村名称，或增加行政区划代码列",
+                "check the names, or add a column with the division code",
+            );
+            self.say(number, &column, &names.join(" / "), "division", message, advice);
+        } else if let Some(code) = row.division.clone()
+            && !self.divisions.knows(&code)
         {
+            let column = self.division_columns().join("、");
             let message = self.word("没有这个行政区划代码", "there is no such division code");
             let advice = self.word("填写 12 位统计用区划代码", "write the full code of the village");
-            let code = code.clone();
-            self.say(number, "", &code, "division", message, advice);
-        }
-        self.required(number, &values);
-        if self.reading.problems.len() == before {
-            self.accept(number, &values, owner.as_deref(), division.as_deref(), period);
+            self.say(number, &column, &code, "division", message, advice);
+            row.division = None;
         }
     }
 
-    fn required(&mut self, number: u64, values: &HashMap<FieldRef, Value>) {
-        let register = self.mapping.register;
-        let fields: &'a [Field] = &self.pack.registers[register.index()].fields;
-        for (index, field) in fields.iter().enumerate().filter(|(_, field)| field.required) {
-            if !values.contains_key(&FieldRef { register, field: index as u16 }) {
-                let title = text_in(&field.title, self.language).to_owned();
-                let already = self.reading.problems.iter().any(|p| p.row == number && p.column == title);
-                if !already {
-                    let (message, advice) = (
-                        self.word("必填项为空", "this is required and empty"),
-                        self.word("补填后重新导入", "fill it in and import again"),
-                    );
-                    self.say(number, &title, "", "required", message, advice);
-                }
+    pub(super) fn division_columns(&self) -> Vec<String> {
+        let place = |target: &Target| matches!(target, Target::Division | Target::DivisionName(_));
+        let columns = self.mapping.columns.iter().filter(|column| column.targets.iter().any(place));
+        columns.map(|column| column.header.clone()).collect()
+    }
+
+    /// One cell by one of its uses.
+    fn cell(&mut self, number: u64, index: usize, texts: &[&str], one: &FieldUse) -> Option<Value> {
+        let text = texts.get(index).copied().filter(|text| !text.is_empty())?;
+        if !one.when.iter().all(|condition| condition.holds(texts)) {
+            return None;
+        }
+        let field: &'a Field = self.pack.field(one.field)?;
+        match cells::read(self.pack, field, one, text, self.language) {
+            Ok(value) => value,
+            Err(refused) => {
+                let shown = if field.secret { mask(text) } else { text.to_owned() };
+                let header = self.mapping.columns.get(index).map(|column| column.header.clone()).unwrap_or_default();
+                self.say(number, &header, &shown, refused.rule, refused.message, refused.advice);
+                None
             }
         }
     }
 
-    /// One cell, with the checks of its field.
-    fn cell(&mut self, number: u64, header: &str, text: &str, at: FieldRef, system: Option<&str>) -> Option<Value> {
-        let field: &'a Field = self.pack.field(at)?;
-        let shown = if field.secret { mask(text) } else { text.to_owned() };
-        let foreign = system.and_then(|system| match field.ty {
-            FieldType::Code(list) => self.pack.codes.get(list.index())?.foreign.get(system)?.get(text).copied(),
-            _ => None,
-        });
-        let value = match foreign {
-            Some(position) => Value::Integer(position as i64),
-            None => match bangfu_policy::value::parse(text, field.ty, self.pack, self.language) {
-                Ok(value) => value,
-                Err(error) => {
-                    let advice = error.advice().to_owned();
-                    self.say(number, header, &shown, "type", error.words(self.language), advice);
-                    return None;
-                }
-            },
-        };
-        if let Value::Integer(units) = value {
-            let below = field.min.is_some_and(|min| units < min);
-            if below || field.max.is_some_and(|max| units > max) {
-                let bound = if below { field.min } else { field.max }.map(Value::Integer);
-                let bound =
-                    bound.map(|bound| bangfu_policy::value::format(&bound, field.ty, self.pack)).unwrap_or_default();
-                let message = match (below, self.language == "zh") {
-                    (true, true) => format!("小于最小值 {bound}"),
-                    (false, true) => format!("大于最大值 {bound}"),
-                    (true, false) => format!("less than {bound}"),
-                    (false, false) => format!("more than {bound}"),
+    /// The further records of a row: register, key and values.
+    fn make_records(&mut self, number: u64, texts: &[&str], row: &mut Row) -> Vec<(RegisterId, Vec<(u16, Value)>)> {
+        let mapping = self.mapping;
+        let mut made = Vec::new();
+        for rule in mapping.records.iter().filter(|rule| rule.when.iter().all(|condition| condition.holds(texts))) {
+            let mut values: Vec<(u16, Value)> = Vec::new();
+            for (field, source) in &rule.fields {
+                let value = match source {
+                    Source::Constant(value) => Some(value.clone()),
+                    Source::Cell(column, one) => {
+                        let value = self.cell(number, *column, texts, one);
+                        if let (Some(scope), Some(value)) = (one.scope, &value) {
+                            row.said.push((scope, one.number, *column, value.clone()));
+                        }
+                        value
+                    }
+                    Source::Text(pieces) => records::composed(self.pack, rule.register, pieces, &values, &row.values),
                 };
-                let advice = self.word("核对数值和单位", "check the value and its unit");
-                self.say(number, header, &shown, "range", message, advice);
-                return None;
+                values.extend(value.map(|value| (*field, value)));
             }
+            self.required_of_record(number, rule, &values);
+            made.push((rule.register, values));
         }
-        Some(value)
+        made
     }
 
-    fn accept(
-        &mut self,
-        number: u64,
-        values: &HashMap<FieldRef, Value>,
-        owner: Option<&str>,
-        division: Option<&str>,
-        period: Option<i32>,
-    ) {
-        for (register, (builder, rows)) in self.registers.iter().zip(&mut self.builders) {
-            let definition = &self.pack.registers[register.index()];
-            let any = values.keys().any(|field| field.register == *register);
-            if !any && *register != self.mapping.register {
+    fn required_of_record(&mut self, number: u64, rule: &RecordRule, values: &[(u16, Value)]) {
+        let register = &self.pack.registers[rule.register.index()];
+        // The key is composed of the others: what it lacks is said of them.
+        let key = |index: usize| register.key.is_some_and(|key| usize::from(key) == index);
+        let wanted = register.fields.iter().enumerate().filter(|(index, field)| field.required && !key(*index));
+        for (index, field) in wanted {
+            if values.iter().any(|(known, _)| usize::from(*known) == index) {
                 continue;
             }
-            let key = |register: RegisterId| -> Option<String> {
-                let field = self.pack.registers.get(register.index())?.key?;
-                match values.get(&FieldRef { register, field }) {
-                    Some(Value::Text(text)) => Some(text.clone()),
-                    Some(value) => Some(bangfu_policy::value::format(value, FieldType::Integer, self.pack)),
-                    None => None,
-                }
-            };
-            let holder = match definition.parent {
-                Entity::Level(_) => division.map(str::to_owned),
-                Entity::Register(parent) => key(parent).or_else(|| owner.map(str::to_owned)),
-            };
-            let Some(holder) = holder else { continue };
-            let periodic = definition.columns.period.is_some();
-            // A list of persons repeats its household in every row: the first row speaks for it.
-            let name = key(*register).unwrap_or_else(|| format!("{holder}/{}", period.unwrap_or(0)));
-            if *register != self.mapping.register && self.taken.contains_key(&(*register, name.clone())) {
-                continue;
-            }
-            self.taken.insert((*register, name), number);
-            builder.push(&holder, period.filter(|_| periodic), |index| {
-                values.get(&FieldRef { register: *register, field: index as u16 })
+            let column = rule.fields.iter().find_map(|(known, source)| match source {
+                Source::Cell(column, _) if usize::from(*known) == index => self.mapping.columns.get(*column),
+                _ => None,
             });
-            rows.push(number);
+            let title = text_in(&field.title, self.language);
+            let column = column.map_or(title, |column| column.header.as_str()).to_owned();
+            if self.told(number, &column) {
+                continue;
+            }
+            let of = text_in(&register.title, self.language);
+            let message = match self.language {
+                "zh" => format!("{of}的“{title}”不能为空"),
+                _ => format!("“{of}”: “{title}” is empty"),
+            };
+            let advice = self.word("补填后重新导入", "fill it in and import again");
+            self.say(number, &column, "", "required", message, advice);
         }
     }
 
-    fn say(&mut self, row: u64, column: &str, value: &str, rule: &str, message: String, advice: String) {
+    /// Whether a problem of this cell is told already.
+    fn told(&self, number: u64, column: &str) -> bool {
+        self.reading.problems.iter().rev().take_while(|known| known.row == number).any(|known| known.column == column)
+    }
+
+    /// Required fields of a register that a row has no value for.
+    pub(super) fn required(&mut self, number: u64, register: RegisterId, has: &dyn Fn(FieldRef) -> bool) {
+        let fields: &'a [Field] = &self.pack.registers[register.index()].fields;
+        for (index, _) in fields.iter().enumerate().filter(|(_, field)| field.required) {
+            let at = FieldRef { register, field: index as u16 };
+            if has(at) {
+                continue;
+            }
+            let column = self.column_of(at);
+            if !self.told(number, &column) {
+                let message = self.word("必填项为空", "this is required and empty");
+                let advice = self.word("补填后重新导入", "fill it in and import again");
+                self.say(number, &column, "", "required", message, advice);
+            }
+        }
+    }
+
+    /// Header of the column that fills a field; its title if none does.
+    pub(super) fn column_of(&self, at: FieldRef) -> String {
+        let fills = |target: &Target| matches!(target, Target::Field(one) if one.field == at);
+        let column = self.mapping.columns.iter().find(|column| column.targets.iter().any(fills));
+        let title = || self.pack.field(at).map(|field| text_in(&field.title, self.language).to_owned());
+        column.map(|column| column.header.clone()).or_else(title).unwrap_or_default()
+    }
+
+    pub(super) fn key_column(&self, register: RegisterId) -> String {
+        let key = self.pack.registers.get(register.index()).and_then(|register| register.key);
+        key.map(|field| self.column_of(FieldRef { register, field })).unwrap_or_default()
+    }
+
+    /// A cell that several fields are read from is told of once.
+    pub(super) fn say(&mut self, row: u64, column: &str, value: &str, rule: &str, message: String, advice: String) {
+        let mut of_row = self.reading.problems.iter().rev().take_while(|known| known.row == row);
+        if of_row.any(|known| known.column == column && known.rule == rule && known.message == message) {
+            return;
+        }
         self.reading.problems.push(Problem {
             row,
             column: column.to_owned(),
@@ -352,22 +375,15 @@ impl<'a> Intake<'a> {
             advice,
         });
     }
-
-    fn finish(mut self) -> Result<Reading, IntakeError> {
-        for (register, (mut builder, rows)) in self.registers.iter().zip(self.builders) {
-            if builder.rows() > 0 {
-                let batch = builder.finish()?;
-                self.reading.accepted.push(Accepted { register: *register, batch, rows });
-            }
-        }
-        Ok(self.reading)
-    }
 }
 
-/// First and last characters only.
-fn mask(text: &str) -> String {
-    let count = text.chars().count();
-    let keep = if count > 8 { 4 } else { 1 };
-    let start: String = text.chars().take(keep).collect();
-    format!("{start}{}", "*".repeat(count.saturating_sub(keep)))
+/// The text of a cell; empty where the mapping says that it stands for nothing.
+fn text<'c>(column: &Column, cells: &'c [String], index: usize) -> &'c str {
+    let text = cells.get(index).map_or("", |cell| cell.trim());
+    if column.empty.iter().any(|word| word == text) { "" } else { text }
+}
+
+/// Whether a register has one record for each period.
+pub(super) fn periodic(kind: RegisterKind) -> bool {
+    matches!(kind, RegisterKind::Yearly { .. } | RegisterKind::Quarterly)
 }

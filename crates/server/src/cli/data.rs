@@ -1,12 +1,13 @@
 //! `bangfu synth | import | snapshot | journal verify`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use bangfu_registry::home::Home;
-use bangfu_registry::intake::{self, DivisionNames, MappingFile, Problem};
-use bangfu_registry::store::{Actor, Duplicates, Scope};
+use bangfu_registry::intake::{self, MappingFile, Request};
+use bangfu_registry::packs;
+use bangfu_registry::store::{Actor, Duplicates};
 use clap::{Args, ValueEnum};
 
 use super::{Place, bar, open, policy};
@@ -21,6 +22,18 @@ pub(crate) enum Take {
     Good,
 }
 
+impl From<Take> for intake::Take {
+    fn from(take: Take) -> Self {
+        match take {
+            Take::All => Self::All,
+            Take::Good => Self::Good,
+        }
+    }
+}
+
+/// Problems that are printed; the result file has all.
+const MOST_SHOWN: usize = 10;
+
 #[derive(Debug, Args)]
 pub(crate) struct ImportArguments {
     #[command(flatten)]
@@ -30,9 +43,13 @@ pub(crate) struct ImportArguments {
     /// Register of the rows; headers are recognised by the titles of the pack.
     #[arg(long, required_unless_present = "mapping")]
     register: Option<String>,
-    /// Mapping file (YAML) for a list with other headers, or several registers in a row.
+    /// Mapping for a list with other headers, or several registers in a row: a YAML file, or the name of one that the
+    /// pack brings with it (data/mappings).
     #[arg(long)]
     mapping: Option<PathBuf>,
+    /// Year (or quarter) that the list is of, in place of the mapping's.
+    #[arg(long)]
+    period: Option<i32>,
     /// All rows or none, or only the good ones.
     #[arg(long, value_enum, default_value = "all")]
     take: Take,
@@ -100,95 +117,78 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<()> {
         })?),
         None => None,
     };
-    let mapping = match &arguments.mapping {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            Some(MappingFile::parse(&path.display().to_string(), &text)?)
-        }
-        None => None,
+    let mut mapping = arguments.mapping.as_deref().map(|name| mapping(&home, name)).transpose()?;
+    if let (Some(mapping), Some(period)) = (&mut mapping, arguments.period) {
+        mapping.period = Some(period);
+    }
+    let actor = Actor::console(&std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned()));
+    let request = Request {
+        file: &arguments.file,
+        register,
+        mapping: mapping.as_ref(),
+        take: arguments.take.into(),
+        duplicates: if arguments.update { Duplicates::Update } else { Duplicates::Refuse },
+        language: &arguments.language,
+        actor: &actor,
+        reason: &arguments.reason,
+        at: clock::now(),
     };
-    let reader = home.store.reader(&Scope::everything());
-    let divisions: Vec<_> = reader.divisions().await?.into_iter().map(|d| (d.code, d.name)).collect();
-    let names = DivisionNames::new(&home.pack, &divisions);
-    let language = arguments.language.as_str();
-    let mut reading = intake::read(&home.pack, register, mapping.as_ref(), &names, &arguments.file, language)?;
+    let imported = intake::import(&home.store, &request).await?;
+    let reading = &imported.reading;
     if !reading.ignored.is_empty() {
         println!("columns left out: {}", reading.ignored.join("、"));
     }
-    let duplicates = if arguments.update { Duplicates::Update } else { Duplicates::Refuse };
-    let actor = Actor::console(&std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned()));
-    let mut change = home.store.change(&Scope::everything(), &actor, &arguments.reason, clock::now()).await?;
-    let (mut inserted, mut updated, mut unchanged) = (0, 0, 0);
-    for accepted in &reading.accepted {
-        let report = change.load(accepted.register, &accepted.batch, duplicates).await?;
-        inserted += report.inserted;
-        updated += report.updated;
-        unchanged += report.unchanged;
-        for refusal in report.refused {
-            let row = accepted.rows.get(refusal.row).copied().unwrap_or(0);
-            let (message, advice) = refused(refusal.rule, language);
-            reading.problems.push(Problem {
-                row,
-                column: String::new(),
-                value: refusal.value,
-                rule: refusal.rule.to_owned(),
-                message: message.to_owned(),
-                advice: advice.to_owned(),
-            });
-        }
+    if !reading.missing.is_empty() {
+        println!("columns of the mapping that the file does not have: {}", reading.missing.join("、"));
     }
-    reading.problems.sort_by_key(|problem| problem.row);
-    let bad = !reading.problems.is_empty();
-    if bad {
-        let bytes = intake::write_result(&reading, language)?;
+    if !reading.problems.is_empty() {
+        let bytes = intake::write_result(reading, &arguments.language)?;
         std::fs::write(&arguments.result, bytes)
             .with_context(|| format!("cannot write {}", arguments.result.display()))?;
     }
-    if bad && arguments.take == Take::All {
-        change.roll_back().await?;
-        for problem in reading.problems.iter().take(10) {
+    if !imported.taken {
+        for problem in reading.problems.iter().filter(|problem| problem.rule != "together").take(MOST_SHOWN) {
             println!(
                 "row {} {} “{}”: {}; {}",
                 problem.row, problem.column, problem.value, problem.message, problem.advice
             );
         }
         bail!(
-            "{} of {} rows have problems and nothing was taken; mend them in {} and import again, or use --take good",
-            rows_with_problems(&reading.problems),
+            "{} of {} rows are refused and nothing was taken; mend them in {} and import again, or use --take good",
+            imported.refused_rows(),
             reading.rows,
             arguments.result.display()
         );
     }
-    change.commit().await?;
-    println!("{} rows: {inserted} new records, {updated} changed, {unchanged} as they were", reading.rows);
-    if bad {
+    let sum = imported.sum();
+    println!(
+        "{} rows: {} new records, {} changed, {} as they were",
+        reading.rows, sum.inserted, sum.updated, sum.unchanged
+    );
+    for (register, counts) in &imported.registers {
         println!(
-            "{} rows were refused: {} says why",
-            rows_with_problems(&reading.problems),
-            arguments.result.display()
+            "  {register:20} {:>8} new {:>8} changed {:>8} as they were",
+            counts.inserted, counts.updated, counts.unchanged
         );
+    }
+    if !reading.problems.is_empty() {
+        println!("{} rows were refused: {} says why", imported.refused_rows(), arguments.result.display());
     }
     Ok(())
 }
 
-fn rows_with_problems(problems: &[Problem]) -> usize {
-    let mut rows: Vec<u64> = problems.iter().map(|problem| problem.row).collect();
-    rows.dedup();
-    rows.len()
-}
-
-/// Words for a row that the store refused.
-fn refused(rule: &str, language: &str) -> (&'static str, &'static str) {
-    match (rule, language == "zh") {
-        ("parent", true) => ("上级档案不存在", "先导入所属的户或人"),
-        ("parent", false) => ("the record that it belongs to does not exist", "import that one first"),
-        ("exists", true) => ("编号已存在且内容不同", "如需更改，请用更新方式导入"),
-        ("exists", false) => ("the record exists with other values", "import with --update to change it"),
-        ("unique", true) => ("与另一条记录重复", "核对编号"),
-        ("unique", false) => ("another record has this value already", "check the number"),
-        ("scope", true) => ("不在管辖范围", "由所属地区导入"),
-        ("scope", false) => ("outside of what you may change", "let the office of that division import it"),
-        (_, true) => ("行政区划代码不符", "填写完整代码"),
-        (_, false) => ("not a division code of this level", "write the full code"),
-    }
+/// A mapping file by its path, or one that the pack brings with it by its name.
+fn mapping(home: &Home, name: &Path) -> Result<MappingFile> {
+    let known = packs::mappings(&home.pack_folder);
+    let own = known.iter().find(|(known, _)| Path::new(known) == name).map(|(_, path)| path.as_path());
+    let path = own.unwrap_or(name);
+    let text = std::fs::read_to_string(path).with_context(|| {
+        let names: Vec<_> = known.iter().map(|(name, _)| name.as_str()).collect();
+        format!(
+            "cannot read the mapping {}; give the path of a mapping file, or one of the pack's mappings: {}",
+            path.display(),
+            names.join(", ")
+        )
+    })?;
+    Ok(MappingFile::parse(&path.display().to_string(), &text)?)
 }

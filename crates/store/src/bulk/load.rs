@@ -69,7 +69,9 @@ pub(crate) fn load(
     };
     let mut existing =
         connection.prepare(&format!("select _id, _parent, _division{names} from {table} where {identity}"))?;
-    let sets: String = register.fields.iter().map(|field| format!(", \"{}\" = ?", field.id)).collect();
+    // Fields without a column keep their values.
+    let given = register.fields.iter().zip(&fields).filter(|(_, array)| array.is_some());
+    let sets: String = given.map(|(field, _)| format!(", \"{}\" = ?", field.id)).collect();
     let mut update =
         connection.prepare(&format!("update {table} set _version = _version + 1, _changed = ?{sets} where _id = ?"))?;
     let mut report = LoadReport::default();
@@ -81,11 +83,11 @@ pub(crate) fn load(
         let holder = owner.value(row);
         let Some((parent, division)) = parents.find(holder)? else {
             let rule = if columns.parent.is_some() { "parent" } else { "division" };
-            report.refused.push(Refusal { row, rule, value: holder.to_owned() });
+            report.refused.push(Refusal::new(row, rule, holder.to_owned()));
             continue;
         };
         if loading.scope.permit(loading.register, &division).is_err() {
-            report.refused.push(Refusal { row, rule: "scope", value: division });
+            report.refused.push(Refusal::new(row, "scope", division));
             continue;
         }
         let at = period.and_then(|period| integer(period, row));
@@ -112,27 +114,37 @@ pub(crate) fn load(
             }
             if existing.step()? == Step::Row {
                 let id = existing.integer(0).unwrap_or(0);
-                let same = existing.integer(1) == parent
-                    && existing.text(2) == Some(division.as_str())
-                    && cells.iter().enumerate().all(|(index, cell)| equals(&existing, 3 + index, cell));
+                let stays = existing.integer(1) == parent && existing.text(2) == Some(division.as_str());
+                let given = || cells.iter().enumerate().filter(|(index, _)| fields[*index].is_some());
+                let other: Vec<u16> = given()
+                    .filter(|(index, cell)| !equals(&existing, 3 + index, cell))
+                    .map(|(index, _)| index as u16)
+                    .collect();
                 existing.reset();
-                match (same, loading.duplicates) {
-                    (true, _) => report.unchanged += 1,
-                    (false, Duplicates::Refuse) => {
-                        report.refused.push(Refusal { row, rule: "exists", value: shown(key, &cells, holder) });
+                match (stays, other.is_empty(), loading.duplicates) {
+                    (false, ..) => report.refused.push(Refusal::new(row, "moved", shown(key, &cells, holder))),
+                    (true, true, _) => report.unchanged += 1,
+                    (true, false, Duplicates::Refuse) => {
+                        let refusal = Refusal::new(row, "exists", shown(key, &cells, holder));
+                        report.refused.push(Refusal { fields: other, ..refusal });
                     }
-                    (false, Duplicates::Update) => {
+                    (true, false, Duplicates::Update) => {
                         update.reset();
                         update.bind_integer(1, Some(loading.seq));
-                        for (index, cell) in cells.iter().enumerate() {
-                            bind(&mut update, 2 + index, cell);
+                        let mut at = 2;
+                        for (_, cell) in given() {
+                            bind(&mut update, at, cell);
+                            at += 1;
                         }
-                        update.bind_integer(2 + cells.len(), Some(id));
+                        update.bind_integer(at, Some(id));
                         if update.step()? == Step::Refused {
-                            report.refused.push(Refusal { row, rule: "unique", value: shown(key, &cells, holder) });
+                            report.refused.push(Refusal::new(row, "unique", shown(key, &cells, holder)));
                         } else {
                             report.updated += 1;
                             report.touch(&division, digits);
+                            if let Some(Cell::Text(name)) = label.map(|label| &cells[label]) {
+                                tokens.extend(search::tokens(name).into_iter().map(|token| (token, id)));
+                            }
                         }
                     }
                 }
@@ -148,7 +160,7 @@ pub(crate) fn load(
             bind(&mut insert, 5 + index, cell);
         }
         if insert.step()? == Step::Refused {
-            report.refused.push(Refusal { row, rule: "unique", value: shown(key, &cells, holder) });
+            report.refused.push(Refusal::new(row, "unique", shown(key, &cells, holder)));
             continue;
         }
         report.inserted += 1;

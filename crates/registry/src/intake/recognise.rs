@@ -1,0 +1,36 @@
+//! Headers as the pack knows them: titles in any language, ids of fields, columns of the national export.
+
+use bangfu_policy::model::{Entity, FieldRef, Pack, RegisterId};
+
+use super::mapped::{FieldUse, Target};
+
+/// What a header means in a list of one register.
+pub(super) fn recognised(pack: &Pack, register: RegisterId, cell: &str) -> Option<Target> {
+    let definition = pack.registers.get(register.index())?;
+    let cell = cell.trim().trim_end_matches('*').trim();
+    let found = definition.fields.iter().position(|field| {
+        field.id == cell || field.title.values().any(|title| title == cell) || field.national.as_deref() == Some(cell)
+    });
+    if let Some(index) = found {
+        return Some(Target::Field(FieldUse::whole(FieldRef { register, field: index as u16 })));
+    }
+    let columns = &definition.columns;
+    if columns.parent.as_deref() == Some(cell) || parent_title(pack, definition.parent, cell) {
+        return matches!(definition.parent, Entity::Register(_)).then_some(Target::Parent);
+    }
+    if columns.division.as_deref() == Some(cell) || ["行政区划代码", "行政区划", "Division code"].contains(&cell)
+    {
+        return Some(Target::Division);
+    }
+    if columns.period.as_deref() == Some(cell) || ["数据年度", "年度", "Year", "Period", "AAR040"].contains(&cell)
+    {
+        return Some(Target::Period);
+    }
+    None
+}
+
+fn parent_title(pack: &Pack, parent: Entity, cell: &str) -> bool {
+    let Entity::Register(parent) = parent else { return false };
+    let key = pack.registers.get(parent.index()).and_then(|register| register.fields.get(register.key? as usize));
+    key.is_some_and(|field| field.title.values().any(|title| title == cell) || field.national.as_deref() == Some(cell))
+}

@@ -1,0 +1,5 @@
+//! Integration tests of the registry, in one binary so that they link once.
+
+mod lists;
+mod national_list;
+mod registry;
