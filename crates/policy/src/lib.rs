@@ -12,6 +12,7 @@ pub mod formula;
 pub mod identity;
 pub mod ir;
 pub mod model;
+pub mod pattern;
 pub mod period;
 pub mod schema;
 pub mod value;

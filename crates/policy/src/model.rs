@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::ir::{ExprId, Graph, Scalar, Type};
+use crate::pattern::Pattern;
 
 /// A text in the languages of the pack (`zh`, `en`, …).
 pub type Text = BTreeMap<String, String>;
@@ -266,8 +267,8 @@ pub struct Field {
     pub required: bool,
     /// No two records may share it.
     pub unique: bool,
-    /// Regular expression for the whole value, as written.
-    pub pattern: Option<String>,
+    /// Regular expression that the whole value must match, written as in exports.
+    pub pattern: Option<Pattern>,
     /// Smallest value, in the units of the stored type.
     pub min: Option<i64>,
     /// Largest value.

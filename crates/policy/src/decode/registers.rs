@@ -9,6 +9,7 @@ use crate::ir::{Scalar, Type};
 use crate::model::{
     CodeListId, Columns, Entity, Field, FieldType, LevelId, Pack, Place, Register, RegisterId, RegisterKind,
 };
+use crate::pattern::Pattern;
 use crate::value::parse_scalar;
 
 pub(super) fn registers(pack: &mut Pack, entries: &Entries<'_>, report: &mut Report) {
@@ -254,7 +255,7 @@ fn fields(pack: &Pack, cursor: &mut Cursor<'_>, registers: &[&str], report: &mut
             ty,
             required: field.flag("required", report),
             unique: field.flag("unique", report),
-            pattern: field.text("pattern", report).map(|(text, _)| text),
+            pattern: pattern(&mut field, ty, report),
             min,
             max,
             secret: field.flag("secret", report),
@@ -265,6 +266,30 @@ fn fields(pack: &Pack, cursor: &mut Cursor<'_>, registers: &[&str], report: &mut
         fields.push(field_value);
     }
     fields
+}
+
+/// The pattern of a field, if it has one and it is one.
+fn pattern(field: &mut Cursor<'_>, ty: FieldType, report: &mut Report) -> Option<Pattern> {
+    let (text, place) = field.text("pattern", report)?;
+    if !ty.is_text() {
+        report.say(
+            place,
+            "`pattern` stands with a field that is no text",
+            "bound numbers and dates by `min` and `max`; the other types have checks of their own",
+        );
+        return None;
+    }
+    match Pattern::new(&text) {
+        Ok(pattern) => Some(pattern),
+        Err(error) => {
+            report.say(
+                place,
+                format!("`{text}` is not a regular expression: {error}"),
+                "write one for the whole value in single quotes, such as '[0-9]{16}'; a character with a meaning of its own gets a \\ before it",
+            );
+            None
+        }
+    }
 }
 
 /// The type with this name.

@@ -51,6 +51,7 @@ pub(super) fn read(
         })?,
     };
     range(pack, field, &value, language)?;
+    pattern(pack, field, &value, language)?;
     Ok(Some(value))
 }
 
@@ -80,6 +81,19 @@ fn range(pack: &Pack, field: &Field, found: &Value, language: &str) -> Result<()
     };
     let advice = if language == "zh" { "核对数值和单位" } else { "check the value and its unit" };
     Err(Refused { rule: "range", message, advice: advice.to_owned() })
+}
+
+fn pattern(pack: &Pack, field: &Field, found: &Value, language: &str) -> Result<(), Refused> {
+    let Some(pattern) = &field.pattern else { return Ok(()) };
+    if pattern.fits(&value::format(found, field.ty, pack)) {
+        return Ok(());
+    }
+    let help = field.help.as_ref().map(|help| text_in(help, language).to_owned());
+    let (message, advice) = match language {
+        "zh" => (format!("与规定的格式（{}）不符", pattern.text()), "按规定的格式填写，核对位数和字符"),
+        _ => (format!("not written as {}", pattern.text()), "write it in this form; check the number of characters"),
+    };
+    Err(Refused { rule: "pattern", message, advice: help.unwrap_or_else(|| advice.to_owned()) })
 }
 
 fn words(error: &ValueError, list: Option<&CodeList>, language: &str) -> String {

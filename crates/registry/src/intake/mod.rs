@@ -66,7 +66,7 @@ pub struct Problem {
     pub column: String,
     /// The value as it stands in the file; masked for secret fields.
     pub value: String,
-    /// Which rule it breaks: `type`, `required`, `range`, `division`, `unique`, `conflict` (rows of one household
+    /// Which rule it breaks: `type`, `required`, `range`, `pattern`, `division`, `unique`, `conflict` (rows of one household
     /// disagree), `count` (it has more or fewer rows than a cell says), `together` (another row of it is refused),
     /// the id of a check of the mapping, or what the store says: `parent`, `exists`, `moved`, `scope`.
     pub rule: String,

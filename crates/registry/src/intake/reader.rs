@@ -229,10 +229,10 @@ impl<'a> Intake<'a> {
                 return;
             }
             let column = self.division_columns().join("、");
-            let message = self
-                .word("行政区划中找不到这个嘎查村，或有重名", "no division, or more than one, has this path of names");
+            let message =
+                self.word("行政区划中没有这个地方，或有重名", "no division, or more than one, has this path of names");
             let advice = self.word(
-                "核对旗县、苏木乡镇、嘎查村名称，或增加行政区划代码列",
+                "核对各级行政区划名称，或增加行政区划代码列",
                 "check the names, or add a column with the division code",
             );
             self.say(number, &column, &names.join(" / "), "division", message, advice);
@@ -241,7 +241,11 @@ impl<'a> Intake<'a> {
         {
             let column = self.division_columns().join("、");
             let message = self.word("没有这个行政区划代码", "there is no such division code");
-            let advice = self.word("填写 12 位统计用区划代码", "write the full code of the village");
+            let digits = self.pack.levels.last().map_or(0, |level| level.digits);
+            let advice = match self.language {
+                "zh" => format!("填写 {digits} 位区划代码"),
+                _ => format!("write the code with all its {digits} digits"),
+            };
             self.say(number, &column, &code, "division", message, advice);
             row.division = None;
         }

@@ -1,5 +1,6 @@
 //! Integration tests of the registry, in one binary so that they link once.
 
+mod fields;
 mod lists;
 mod national_list;
 mod registry;
