@@ -195,12 +195,17 @@ impl Planner<'_> {
         self.order.sort();
     }
 
-    /// Nodes without entity have one value for the run.
+    /// Nodes without entity have one value for the run, and so has what is repeated from them.
     fn fold(&mut self) {
         let mut interpreter = Interpreter::new(self.pack, self.frame, self.overrides);
         for id in &self.order {
-            if self.pack.graph[*id].entity.is_none() {
-                let value = interpreter.value(*id, 0).unwrap_or(Scalar::Missing);
+            let node = &self.pack.graph[*id];
+            let value = match &node.op {
+                _ if node.entity.is_none() => Some(interpreter.value(*id, 0).unwrap_or(Scalar::Missing)),
+                Op::Broadcast { value, .. } => self.plan.constants.get(&canonical(self.pack, *value)).copied(),
+                _ => None,
+            };
+            if let Some(value) = value {
                 self.plan.constants.insert(*id, value);
             }
         }

@@ -168,6 +168,25 @@ fn random_records_with_missing_values_give_the_same() {
 }
 
 #[test]
+fn what_is_repeated_from_a_constant_is_that_constant() {
+    let constants = r#"
+  two: {of: household, type: integer, title: {zh: 二, en: Two}, formula: 1 + 1}
+  never: {of: village, title: {zh: 否, en: Never}, formula: 1 > 2}
+  nothing: {of: household, type: integer, title: {zh: 无, en: Nothing}, formula: "nullif(1, 1)"}
+  doubled: {of: person, title: {zh: 倍, en: Doubled}, formula: household.two * age}
+  mixed: {of: person, title: {zh: 混, en: Mixed}, formula: village.never or insured}
+  open: {of: person, title: {zh: 缺, en: Open}, formula: household.nothing + age}
+  alone: {of: person, type: integer, title: {zh: 单, en: Alone}, formula: household.two}
+"#;
+    let pack = crate::packs::of_text(&format!("{}{constants}", crate::snapshots::PACK));
+    let needs = bangfu_rules::needs::Needs::everything(&pack);
+    for seed in 1..=4 {
+        let (frame, _) = bangfu_rules::cases::frame(&pack, &needs, &random_case(&pack, seed));
+        assert!(compare(&pack, &frame, 1) > 500);
+    }
+}
+
+#[test]
 fn what_depends_on_a_parameter_is_as_if_everything_were_computed_again() {
     use bangfu_policy::model::{ParameterId, VariableId};
     for folder in ["bench/pack", "policies/inner-mongolia"] {
