@@ -69,8 +69,10 @@ pub(crate) fn distribution_roots(pack: &Pack) -> Vec<ExprId> {
     indices.flat_map(|indicator| crate::needs::indicator_roots(&indicator.value)).chain(of_levels).collect()
 }
 
+/// Values of one node, by row.
+pub(crate) type Reader<'v> = Box<dyn Fn(usize) -> Scalar + Sync + 'v>;
 /// Reads kept values.
-type Value<'v> = dyn Fn(ExprId, usize) -> Scalar + Sync + 'v;
+type Value<'v> = dyn Fn(ExprId) -> Reader<'v> + Sync + 'v;
 /// Finds what was gathered.
 type Sums<'v> = dyn Fn(&Wanted) -> Option<&'v [Gathered]> + Sync + 'v;
 
@@ -239,7 +241,8 @@ fn gathered(
         },
         Entity::Level(_) => {
             let count = frame.tables.get(&wanted.over).map_or(0, |table| table.rows);
-            own = (0..count).map(|row| of_division(&wanted, row, value)).collect();
+            let (taken, of) = (wanted.filter.map(value), wanted.value.map(value));
+            own = (0..count).map(|row| of_division(taken.as_ref(), of.as_ref(), row)).collect();
             &own
         }
     };
@@ -254,10 +257,10 @@ fn gathered(
 }
 
 /// One division as a row of an aggregate over divisions.
-fn of_division(wanted: &Wanted, row: usize, value: &Value<'_>) -> Gathered {
-    let taken = wanted.filter.map_or(Scalar::Boolean(true), |filter| value(filter, row));
+fn of_division(taken: Option<&Reader<'_>>, value: Option<&Reader<'_>>, row: usize) -> Gathered {
+    let taken = taken.map_or(Scalar::Boolean(true), |taken| taken(row));
     let one = |value| Gathered { value, count: 1, unknown: 0, overflow: false };
-    match (taken, wanted.value.map(|id| value(id, row))) {
+    match (taken, value.map(|value| value(row))) {
         (Scalar::Missing, _) | (Scalar::Boolean(true), Some(Scalar::Missing)) => {
             Gathered { unknown: 1, ..Gathered::EMPTY }
         }
@@ -275,7 +278,7 @@ fn distributions(
     distribution: &Distribution,
     value: &Value<'_>,
 ) -> Figures {
-    let number = |id: Option<ExprId>, row: usize| match id.map(|id| value(id, row)) {
+    let number = |reader: Option<&Reader<'_>>, row: usize| match reader.map(|reader| reader(row)) {
         Some(Scalar::Integer(number)) => Some(number),
         _ => None,
     };
@@ -287,12 +290,14 @@ fn distributions(
         Distribution::Gini(incomes) => (Index::Gini, incomes),
         Distribution::AlkireFoster { of, weight, cutoff, measure, deprivations } => {
             let rows = frame.tables.get(of).map_or(0, |table| table.rows);
+            let weight = weight.map(value);
+            let deprived: Vec<Reader<'_>> = deprivations.iter().map(|(_, id)| value(*id)).collect();
             let units: Vec<Deprived> = (0..rows)
                 .map(|row| Deprived {
-                    weight: if weight.is_some() { number(*weight, row) } else { Some(1) },
-                    deprivations: deprivations
+                    weight: if weight.is_some() { number(weight.as_ref(), row) } else { Some(1) },
+                    deprivations: deprived
                         .iter()
-                        .map(|(_, id)| match value(*id, row) {
+                        .map(|reader| match reader(row) {
                             Scalar::Boolean(truth) => Some(truth),
                             _ => None,
                         })
@@ -323,11 +328,12 @@ fn distributions(
     };
     let Incomes { of, income, line, weight } = incomes;
     let rows = frame.tables.get(of).map_or(0, |table| table.rows);
+    let (income, line, weight) = (value(*income), line.map(value), weight.map(value));
     let units: Vec<Unit> = (0..rows)
         .map(|row| Unit {
-            income: number(Some(*income), row),
-            line: number(*line, row),
-            weight: if weight.is_some() { number(*weight, row) } else { Some(1) },
+            income: number(Some(&income), row),
+            line: number(line.as_ref(), row),
+            weight: if weight.is_some() { number(weight.as_ref(), row) } else { Some(1) },
         })
         .collect();
     let of_level = |level: &Entity| {

@@ -105,11 +105,14 @@ pub fn load(files: &[SourceFile]) -> Result<Pack, Vec<Diagnostic>> {
 /// Parses files side by side: reading YAML takes as long as everything after it. Results are in the order of the files.
 #[expect(clippy::result_large_err, reason = "a file is refused once, not in a hot loop")]
 fn parse_all(files: &[&SourceFile]) -> Vec<Result<Option<Node>, Diagnostic>> {
+    // Long files first, so that no thread is left alone with one.
+    let mut order: Vec<usize> = (0..files.len()).collect();
+    order.sort_by_key(|at| std::cmp::Reverse(files.get(*at).map_or(0, |file| file.text.len())));
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
-        while let Some((at, file)) = Some(next.fetch_add(1, Relaxed)).and_then(|at| Some((at, files.get(at)?))) {
-            done.push((at, parse(&file.path, &file.text)));
+        while let Some(at) = order.get(next.fetch_add(1, Relaxed)) {
+            done.extend(files.get(*at).map(|file| (*at, parse(&file.path, &file.text))));
         }
         done
     };

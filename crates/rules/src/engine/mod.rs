@@ -34,6 +34,7 @@ use bangfu_policy::model::{Entity, LevelId, Pack, ParameterId, VariableId};
 use rayon::prelude::*;
 
 use crate::frame::{Column, Frame, Lanes};
+use crate::indicators::Reader;
 use crate::interpret::{EvaluationError, Interpreter};
 use buffer::{Buffer, Lane, pack as pack_bits};
 use execute::{Chunk, Failure, Workspace};
@@ -355,7 +356,7 @@ impl<'a> Program<'a> {
                 let number = self.plan.wanted.iter().position(|have| have == wanted)?;
                 gathered.get(number).map(Vec::as_slice)
             };
-            let value = |id: ExprId, row: usize| self.value(&kept, id, row);
+            let value = |id: ExprId| self.reader(&kept, id);
             indicators = crate::indicators::compute(self.pack, self.frame, &self.layout, &sums, &value);
         }
         Outcome { entities: self.columns(kept), indicators }
@@ -401,12 +402,14 @@ impl<'a> Program<'a> {
         entities
     }
 
-    fn value(&self, kept: &Values, id: ExprId, row: usize) -> Scalar {
+    /// A kept node's values as the interpreter would give them.
+    fn reader<'v>(&'v self, kept: &'v Values, id: ExprId) -> Reader<'v> {
         let id = canonical(self.pack, id);
         if let Some(value) = self.plan.constants.get(&id) {
-            return *value;
+            return Box::new(|_| *value);
         }
-        value_of(kept.get(&id).map(Arc::as_ref), self.plan.lanes.get(&id).copied(), row)
+        let (buffer, lane) = (kept.get(&id).map(Arc::as_ref), self.plan.lanes.get(&id).copied());
+        Box::new(move |row| value_of(buffer, lane, row))
     }
 }
 

@@ -13,7 +13,7 @@ use super::gather::Gathered;
 use super::plan::{Wanted, canonical};
 use super::{EngineError, Layout, Outcome, Program, Values};
 use crate::frame::{Frame, Table};
-use crate::indicators::Figures;
+use crate::indicators::{Figures, Reader};
 
 /// What the indicators need of one frame.
 pub struct Partial {
@@ -126,18 +126,22 @@ impl Partial {
                 }
             }
         }
-        let value = |id: ExprId, row: usize| {
+        let value = |id: ExprId| -> Reader<'_> {
             let id = canonical(pack, id);
-            let (part, row) = match pack.graph[id].entity {
-                Some(entity @ Entity::Level(_)) => of_levels[&entity].get(row).copied().unwrap_or((0, row)),
-                Some(entity) => {
-                    let starts = starts.get(&entity).map(Vec::as_slice).unwrap_or_default();
-                    let part = starts.partition_point(|start| *start <= row).saturating_sub(1);
-                    (part, row - starts.get(part).copied().unwrap_or(0))
-                }
-                None => (0, row),
-            };
-            parts.get(part).map_or(Scalar::Missing, |part| part.values.value(id, row))
+            let readers: Vec<Reader<'_>> = parts.iter().map(|part| part.values.reader(id)).collect();
+            let entity = pack.graph[id].entity;
+            let places = entity.and_then(|entity| of_levels.get(&entity));
+            let starts = entity.and_then(|entity| starts.get(&entity)).map(Vec::as_slice).unwrap_or_default();
+            Box::new(move |row| {
+                let (part, row) = match places {
+                    Some(places) => places.get(row).copied().unwrap_or((0, row)),
+                    None => {
+                        let part = starts.partition_point(|start| *start <= row).saturating_sub(1);
+                        (part, row - starts.get(part).copied().unwrap_or(0))
+                    }
+                };
+                readers.get(part).map_or(Scalar::Missing, |reader| reader(row))
+            })
         };
         let sums = |wanted: &Wanted| gathered.get(wanted).map(Vec::as_slice);
         let figures = crate::indicators::compute(pack, &frame, &layout, &sums, &value);
@@ -197,10 +201,11 @@ fn registers(
 }
 
 impl PartialValues {
-    fn value(&self, id: ExprId, row: usize) -> Scalar {
-        match self.constants.get(&id) {
-            Some(value) => *value,
-            None => super::value_of(self.kept.get(&id).map(Arc::as_ref), self.lanes.get(&id).copied(), row),
+    fn reader(&self, id: ExprId) -> Reader<'_> {
+        if let Some(value) = self.constants.get(&id) {
+            return Box::new(|_| *value);
         }
+        let (buffer, lane) = (self.kept.get(&id).map(Arc::as_ref), self.lanes.get(&id).copied());
+        Box::new(move |row| super::value_of(buffer, lane, row))
     }
 }
