@@ -71,12 +71,11 @@ pub fn run(
         Some(batches) => by_parts(pack, snapshot, as_of, &request, out, &batches, &mut stages)?,
         None => None,
     };
-    let done = match streamed {
-        Some(done) => done,
-        None => {
-            stages = Stages::default();
-            whole(pack, snapshot, as_of, &request, out, &mut stages)?
-        }
+    let done = if let Some(done) = streamed {
+        done
+    } else {
+        stages = Stages::default();
+        whole(pack, snapshot, as_of, &request, out, &mut stages)?
     };
     let parameters = set.iter().filter_map(|(id, value)| {
         let parameter = pack.parameters.get(id.index())?;

@@ -1,11 +1,6 @@
 //! One pass over one chunk: steps from buffer to buffer.
 //! Length: one match over the operations of the graph, each a few lines; read beside `ir.rs`.
 #![expect(clippy::inline_always, reason = "the copy for AVX2 exists only if everything is inlined into it")]
-#![expect(
-    clippy::needless_range_loop,
-    reason = "loops over rows of several slices become vector instructions in this form"
-)]
-#![expect(clippy::too_many_arguments, reason = "a kernel takes the step, its rows, its inputs and its outputs")]
 
 use std::collections::HashMap;
 use std::ops::Range;

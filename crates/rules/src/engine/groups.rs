@@ -1,9 +1,5 @@
 //! Between the records of a household and the household: values repeated downwards, aggregates upwards.
 #![expect(clippy::inline_always, reason = "the copy for AVX2 exists only if everything is inlined into it")]
-#![expect(
-    clippy::needless_range_loop,
-    reason = "loops over rows of several slices become vector instructions in this form"
-)]
 #![expect(clippy::too_many_arguments, reason = "a kernel takes the step, its rows, its inputs and its outputs")]
 
 use std::ops::Range;

@@ -49,24 +49,28 @@ impl Room {
 
     /// Parts of these lengths, one after the other.
     pub(super) fn split(&mut self, lengths: impl Iterator<Item = usize>) -> Vec<Part<'_>> {
-        fn cut<'a, T>(rest: &mut &'a mut [T], length: usize) -> &'a mut [T] {
-            let whole = std::mem::take(rest);
-            let (part, left) = whole.split_at_mut(length.min(whole.len()));
-            *rest = left;
-            part
+        /// What is left of a lane, from which parts are cut.
+        struct Rest<'a, T>(&'a mut [MaybeUninit<T>]);
+        impl<'a, T> Rest<'a, T> {
+            fn cut(&mut self, length: usize) -> &'a mut [MaybeUninit<T>] {
+                let whole = std::mem::take(&mut self.0);
+                let (part, left) = whole.split_at_mut(length.min(whole.len()));
+                self.0 = left;
+                part
+            }
         }
-        let mut mask = self.mask.spare_capacity_mut();
-        let mut narrow = self.narrow.spare_capacity_mut();
-        let mut wide = self.wide.spare_capacity_mut();
-        let mut valid = self.valid.spare_capacity_mut();
+        let mut mask = Rest(self.mask.spare_capacity_mut());
+        let mut narrow = Rest(self.narrow.spare_capacity_mut());
+        let mut wide = Rest(self.wide.spare_capacity_mut());
+        let mut valid = Rest(self.valid.spare_capacity_mut());
         let lane = self.lane;
         let part = |length| Part {
             values: match lane {
-                Lane::Mask => Values::Mask(cut(&mut mask, length)),
-                Lane::Narrow => Values::Narrow(cut(&mut narrow, length)),
-                Lane::Wide => Values::Wide(cut(&mut wide, length)),
+                Lane::Mask => Values::Mask(mask.cut(length)),
+                Lane::Narrow => Values::Narrow(narrow.cut(length)),
+                Lane::Wide => Values::Wide(wide.cut(length)),
             },
-            valid: cut(&mut valid, length),
+            valid: valid.cut(length),
             state: Filled { rows: 0, all_valid: true },
         };
         lengths.map(part).collect()

@@ -84,7 +84,7 @@ impl Partial {
     /// The divisions of all frames together, and the indicators of each.
     pub fn join(pack: &Pack, parts: &[Self]) -> (Frame, Vec<Figures>) {
         let mut levels: Vec<BTreeSet<String>> = vec![BTreeSet::new(); pack.levels.len()];
-        for (all, codes) in parts.iter().flat_map(|part| levels_of(part)) {
+        for (all, codes) in parts.iter().flat_map(levels_of) {
             levels[all].extend(codes.iter().cloned());
         }
         let mut frame = Frame::default();
@@ -133,12 +133,11 @@ impl Partial {
             let places = entity.and_then(|entity| of_levels.get(&entity));
             let starts = entity.and_then(|entity| starts.get(&entity)).map(Vec::as_slice).unwrap_or_default();
             Box::new(move |row| {
-                let (part, row) = match places {
-                    Some(places) => places.get(row).copied().unwrap_or((0, row)),
-                    None => {
-                        let part = starts.partition_point(|start| *start <= row).saturating_sub(1);
-                        (part, row - starts.get(part).copied().unwrap_or(0))
-                    }
+                let (part, row) = if let Some(places) = places {
+                    places.get(row).copied().unwrap_or((0, row))
+                } else {
+                    let part = starts.partition_point(|start| *start <= row).saturating_sub(1);
+                    (part, row - starts.get(part).copied().unwrap_or(0))
                 };
                 readers.get(part).map_or(Scalar::Missing, |reader| reader(row))
             })

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray};
 use arrow::compute::filter_record_batch;
 use bangfu_policy::model::{Entity, Pack, RegisterId};
 use bangfu_rules::engine::Program;
@@ -15,7 +15,7 @@ use proptest::prelude::*;
 use crate::packs;
 use crate::snapshots::{DAY, PACK, batches, homes};
 
-const INDICATORS: &str = r#"
+const INDICATORS: &str = r"
 indicators:
   people: {title: {zh: 人口, en: People}, numerator: count(person.id), unit: count}
   insured: {title: {zh: 参保率, en: Insured}, numerator: count(person.id) filter (where person.insured), denominator: count(person.id), unit: percent}
@@ -23,7 +23,7 @@ indicators:
   large: {title: {zh: 大村, en: Large villages}, numerator: count(village.id) filter (where village.people > 3), unit: count}
   gini: {title: {zh: 基尼系数, en: Gini}, index: {kind: gini, of: household, income: income.wage, weight: members}, unit: index}
   ages: {title: {zh: 年龄, en: Ages}, numerator: sum(person.age), unit: number}
-"#;
+";
 
 const VILLAGE_FILE: &str = r"
   village_file:
