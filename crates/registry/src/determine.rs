@@ -13,8 +13,8 @@ use bangfu_rules::snapshot::SnapshotError;
 use bangfu_store::StoreError;
 use bangfu_store::runs::{Difference, Run};
 
-use crate::home::Home;
-use crate::snapshots::{RefreshError, refresh};
+use crate::home::{Home, WorkError};
+use crate::snapshots::{RefreshError, refresh_within};
 
 /// Why a run did not finish.
 #[derive(Debug, thiserror::Error)]
@@ -31,14 +31,17 @@ pub enum RunError {
     /// The snapshot could not be brought up to date.
     #[error(transparent)]
     Refresh(#[from] RefreshError),
+    /// Another process is at it.
+    #[error(transparent)]
+    Work(#[from] WorkError),
     /// A parameter that is set.
     #[error("--set {0}")]
     Parameter(String),
     /// The summary cannot be kept.
     #[error("the summary cannot be stored: {0}")]
     Summary(#[from] serde_json::Error),
-    /// The result folder cannot be renamed.
-    #[error("cannot keep {path}: {source}; check the data folder and its rights")]
+    /// A result folder cannot be renamed or removed.
+    #[error("cannot rename or remove {path}: {source}; check the data folder and its rights")]
     Keep {
         /// The path.
         path: String,
@@ -112,7 +115,7 @@ pub struct Determined {
 /// `id` and `now` (milliseconds since 1970-01-01 UTC) come from outside.
 ///
 /// # Errors
-/// As [`run`]; a run that fails is stored as failed with its reason.
+/// As [`run`], or another process is at a run; a run that fails is stored as failed with its reason.
 pub async fn determine(
     home: &Home,
     as_of: i32,
@@ -120,9 +123,13 @@ pub async fn determine(
     (id, now): (&str, &dyn Fn() -> i64),
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Determined, RunError> {
-    let before = home.store.runs().await?.into_iter().find(|run| run.state == "done");
+    let working = home.work()?;
+    home.store.fail_interrupted_runs().await?;
+    let runs = home.store.runs().await?;
+    clear(home, &runs)?;
+    let before = runs.into_iter().find(|run| run.state == "done");
     let clock = Instant::now();
-    let refreshed = refresh(home, &now().to_string(), progress).await?;
+    let refreshed = refresh_within(home, &working, &now().to_string(), progress).await?;
     let refresh_ms = clock.elapsed().as_secs_f64() * 1e3;
     let folder = home.results(id);
     let mut stored = Run {
@@ -142,7 +149,7 @@ pub async fn determine(
     };
     home.store.record_run(&stored, &[]).await?;
     // Results appear under their name only when they are whole.
-    let fresh = PathBuf::from(format!("{}.new", folder.display()));
+    let fresh = unfinished(&folder);
     let (pack, snapshot, overrides) = (std::sync::Arc::clone(&home.pack), home.snapshot(), set.to_vec());
     let target = fresh.clone();
     let outcome = tokio::task::spawn_blocking(move || run(&pack, &snapshot, as_of, &overrides, &target)).await;
@@ -159,9 +166,9 @@ pub async fn determine(
     };
     let failed = |source| RunError::Keep { path: folder.display().to_string(), source };
     std::fs::rename(&fresh, &folder).map_err(failed)?;
-    let differences = match &before {
-        Some(before) if Path::new(&before.folder).exists() => {
-            let found = results::differences(Path::new(&before.folder), &folder, &home.pack)?;
+    let differences = match before.map(|before| home.results(&before.id)) {
+        Some(before) if before.exists() => {
+            let found = results::differences(&before, &folder, &home.pack)?;
             found.into_iter().flat_map(stored_differences).collect()
         }
         _ => Vec::new(),
@@ -172,6 +179,25 @@ pub async fn determine(
     stored.summary = serde_json::to_string(&summary)?;
     home.store.record_run(&stored, &differences).await?;
     Ok(Determined { run: stored, summary, differences, refreshed: (refresh_ms, refreshed.files) })
+}
+
+/// Removes what runs left that did not finish.
+fn clear(home: &Home, runs: &[Run]) -> Result<(), RunError> {
+    for run in runs.iter().filter(|run| run.state != "done") {
+        let folder = home.results(&run.id);
+        for left in [unfinished(&folder), folder] {
+            if left.exists() {
+                let failed = |source| RunError::Keep { path: left.display().to_string(), source };
+                std::fs::remove_dir_all(&left).map_err(failed)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Where results stand until they are whole.
+fn unfinished(folder: &Path) -> PathBuf {
+    PathBuf::from(format!("{}.new", folder.display()))
 }
 
 fn named(pack: &Pack, id: ParameterId, value: Scalar) -> (String, String) {

@@ -6,7 +6,7 @@ use bangfu_policy::model::RegisterId;
 use bangfu_rules::snapshot::{Manifest, SnapshotError, Writer};
 use bangfu_store::{JournalSeq, Scope, StoreError};
 
-use crate::home::Home;
+use crate::home::{Home, WorkError, Working};
 
 /// Why a snapshot is not current.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum RefreshError {
     /// The snapshot folder.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// Another process is at it.
+    #[error(transparent)]
+    Work(#[from] WorkError),
     /// The file that says how far the snapshot goes.
     #[error("cannot write {path}: {source}; check the data folder and its rights")]
     State {
@@ -42,9 +45,20 @@ pub struct Refreshed {
 /// parts done and all parts.
 ///
 /// # Errors
-/// The store cannot be read or the folder not written.
+/// The store cannot be read, the folder not written, or another process is at it.
 pub async fn refresh(
     home: &Home,
+    written: &str,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Refreshed, RefreshError> {
+    let working = home.work()?;
+    refresh_within(home, &working, written, progress).await
+}
+
+/// See [`refresh`]; the work has begun already.
+pub(crate) async fn refresh_within(
+    home: &Home,
+    _working: &Working,
     written: &str,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Refreshed, RefreshError> {
@@ -52,7 +66,9 @@ pub async fn refresh(
     let state = folder.join("journal.seq");
     let end = home.store.journal_end().await?;
     let done = std::fs::read_to_string(&state).ok().and_then(|text| text.trim().parse::<i64>().ok()).unwrap_or(0);
-    let known = Manifest::read(&folder).ok().flatten().is_some();
+    // Under another pack the columns may be others, and the manifest begins anew.
+    let manifest = Manifest::read(&folder).ok().flatten();
+    let known = manifest.is_some_and(|manifest| manifest.pack_hash == home.pack.hash);
     let done = if known { done } else { 0 };
     let reader = home.store.reader(&Scope::everything());
     let mut work: Vec<(RegisterId, String)> = Vec::new();
@@ -87,7 +103,9 @@ pub async fn refresh(
     }
     let manifest = writer.finish(written)?;
     let failed = |source| RefreshError::State { path: state.display().to_string(), source };
-    std::fs::write(&state, end.0.to_string()).map_err(failed)?;
+    let fresh = folder.join("journal.seq.new");
+    std::fs::write(&fresh, end.0.to_string()).map_err(failed)?;
+    std::fs::rename(&fresh, &state).map_err(failed)?;
     let rows = manifest.registers.iter().map(|(id, entry)| (id.clone(), entry.rows)).collect();
     Ok(Refreshed { files: all, rows, journal: end.0 })
 }

@@ -1,3 +1,4 @@
 //! Tests of the program as people meet it.
 
+mod cli;
 mod site;

@@ -47,9 +47,7 @@ impl Store {
         let mut writer = options.clone().connect().await?;
         plan(&mut writer, &pack).await?;
         let readers = SqlitePoolOptions::new().max_connections(8).connect_with(options.read_only(true)).await?;
-        let store = Self { pack, readers, writer: Arc::new(Mutex::new(writer)), secrets, path: path.to_owned() };
-        store.fail_interrupted_runs().await?;
-        Ok(store)
+        Ok(Self { pack, readers, writer: Arc::new(Mutex::new(writer)), secrets, path: path.to_owned() })
     }
 
     /// The pack that the tables follow.

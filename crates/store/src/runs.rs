@@ -132,8 +132,12 @@ impl Store {
             .collect()
     }
 
-    /// A run that was under way when the process ended did not finish.
-    pub(crate) async fn fail_interrupted_runs(&self) -> Result<(), StoreError> {
+    /// Runs that were under way when their process ended did not finish. To be called only while no process can be at
+    /// one.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn fail_interrupted_runs(&self) -> Result<(), StoreError> {
         let mut connection = self.writer.lock().await;
         sqlx::query("update run set state = 'failed', summary = 'interrupted' where state = 'running'")
             .execute(&mut *connection)

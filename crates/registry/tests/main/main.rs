@@ -4,3 +4,4 @@ mod fields;
 mod lists;
 mod national_list;
 mod registry;
+mod snapshots;

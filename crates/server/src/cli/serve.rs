@@ -1,7 +1,6 @@
 //! `bangfu demo | serve`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
@@ -50,7 +49,7 @@ async fn serve_home(home: Home, listen: SocketAddr) -> Result<()> {
     let last = home.store.runs().await?.into_iter().find(|run| run.state == "done");
     let sources = Sources {
         pack_folder: home.pack_folder.clone(),
-        results: last.map(|run| PathBuf::from(run.folder)).filter(|folder| folder.exists()),
+        results: last.map(|run| home.results(&run.id)).filter(|folder| folder.exists()),
         snapshot: Some(home.snapshot()).filter(|folder| folder.exists()),
         synthetic: home.folder.join("synthetic.json").exists(),
         today: clock::today(),

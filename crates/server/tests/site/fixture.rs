@@ -47,7 +47,8 @@ pub(crate) async fn registry() -> &'static Registry {
     REGISTRY.get_or_init(make).await
 }
 
-fn pack_folder() -> PathBuf {
+/// Folder of the pack.
+pub(crate) fn pack_folder() -> PathBuf {
     root().join("policies/inner-mongolia")
 }
 
@@ -60,16 +61,37 @@ async fn make() -> Registry {
     let folder = tempfile::tempdir().unwrap();
     let pack = Arc::new(bangfu_registry::packs::read(&pack_folder()).unwrap());
     let store = store(folder.path(), &pack).await;
+    fill(&store, &pack, &BANNERS, 0.05).await;
+    determine(folder.path(), &pack, &store).await;
+    let reader = store.reader(&Scope::everything());
+    let household = pack.register("household").unwrap();
+    let query = bangfu_registry::store::ListQuery { limit: 6, ..Default::default() };
+    let page = reader.list(household, &query).await.unwrap();
+    let key = pack.registers[household.index()].key.unwrap();
+    let households = page
+        .records
+        .iter()
+        .map(|record| match &record.values[usize::from(key)] {
+            Some(bangfu_policy::model::Value::Text(key)) => key.clone(),
+            other => panic!("a household without number: {other:?}"),
+        })
+        .collect();
+    let village = page.records[0].division.clone();
+    Registry { folder, pack, households, village }
+}
+
+/// Fills a store with the divisions of all banners and the synthetic people of some.
+pub(crate) async fn fill(store: &Store, pack: &Arc<Pack>, banners: &[&str], scale: f64) {
     let listed = synth::demo::read_divisions(&pack_folder()).unwrap();
-    let kept = |code: &str| code.len() <= 6 || BANNERS.iter().any(|banner| code.starts_with(banner));
+    let kept = |code: &str| code.len() <= 6 || banners.iter().any(|banner| code.starts_with(banner));
     let divisions: Vec<_> = listed.into_iter().filter(|division| kept(&division.code)).collect();
     let mut spec = synth::demo::read_spec(&pack_folder()).unwrap();
-    spec.quotas.retain(|quota| BANNERS.contains(&quota.division.as_str()));
-    let given = synth::demo::read_given(&pack_folder(), &pack).unwrap();
+    spec.quotas.retain(|quota| banners.contains(&quota.division.as_str()));
+    let given = synth::demo::read_given(&pack_folder(), pack).unwrap();
     let tree: Vec<_> =
         divisions.iter().map(|d| synth::Division { code: d.code.clone(), name: d.name.clone() }).collect();
     let mut batches = Vec::new();
-    Generator::new(&pack, &spec, &tree, &given, 0.05)
+    Generator::new(pack, &spec, &tree, &given, scale)
         .unwrap()
         .run(
             &mut |register, _banner, batch| {
@@ -97,22 +119,6 @@ async fn make() -> Registry {
         assert!(report.refused.is_empty(), "{}: {:?}", pack.registers[register.index()].id, report.refused.first());
     }
     change.commit().await.unwrap();
-    determine(folder.path(), &pack, &store).await;
-    let reader = store.reader(&Scope::everything());
-    let household = pack.register("household").unwrap();
-    let query = bangfu_registry::store::ListQuery { limit: 6, ..Default::default() };
-    let page = reader.list(household, &query).await.unwrap();
-    let key = pack.registers[household.index()].key.unwrap();
-    let households = page
-        .records
-        .iter()
-        .map(|record| match &record.values[usize::from(key)] {
-            Some(bangfu_policy::model::Value::Text(key)) => key.clone(),
-            other => panic!("a household without number: {other:?}"),
-        })
-        .collect();
-    let village = page.records[0].division.clone();
-    Registry { folder, pack, households, village }
 }
 
 /// A snapshot of the store, and a run over it.

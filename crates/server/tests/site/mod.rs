@@ -1,5 +1,5 @@
 //! The site: every page in both languages, valid HTML, and no finding of axe in a real browser.
 
 mod browser;
-mod fixture;
+pub(crate) mod fixture;
 mod pages;
