@@ -231,8 +231,6 @@ pub struct CheckView {
     pub of: String,
     /// `error` or `suspect`.
     pub severity: &'static str,
-    /// Formula as written.
-    pub formula: String,
     /// What is wrong.
     pub message: String,
     /// What to do.
@@ -245,26 +243,31 @@ pub struct CheckView {
     pub unknown: String,
 }
 
-/// All checks, with what they found in a division.
+/// All checks, with what they found in a division: most hits first.
 pub fn checks(pack: &Pack, results: Option<&Results>, division: &str, language: Language) -> Vec<CheckView> {
     let words = |text| text_in(text, language.id()).to_owned();
-    pack.checks
+    let mut checks: Vec<(u64, CheckView)> = pack
+        .checks
         .iter()
         .filter_map(|check| Some((check, pack.variables.get(check.variable.index())?)))
         .map(|(check, variable)| (check, variable, results.and_then(|r| r.count(pack, check.variable, division))))
-        .map(|(check, variable, found)| CheckView {
-            hits: found.map(|found| figures::grouped(found.yes as i64)).unwrap_or_default(),
-            unknown: found.map(|found| figures::grouped(found.unknown as i64)).unwrap_or_default(),
-            id: variable.id.clone(),
-            of: pack.entity_title(variable.of).map(words).unwrap_or_default(),
-            severity: match check.severity {
-                Severity::Error => "error",
-                Severity::Suspect => "suspect",
-            },
-            formula: variable.formula.trim().to_owned(),
-            message: words(&variable.title),
-            advice: check.advice.as_ref().map(words).unwrap_or_default(),
-            clauses: variable.clauses.clone(),
+        .map(|(check, variable, found)| {
+            let view = CheckView {
+                hits: found.map(|found| figures::grouped(found.yes as i64)).unwrap_or_default(),
+                unknown: found.map(|found| figures::grouped(found.unknown as i64)).unwrap_or_default(),
+                id: variable.id.clone(),
+                of: pack.entity_title(variable.of).map(words).unwrap_or_default(),
+                severity: match check.severity {
+                    Severity::Error => "error",
+                    Severity::Suspect => "suspect",
+                },
+                    message: words(&variable.title),
+                advice: check.advice.as_ref().map(words).unwrap_or_default(),
+                clauses: variable.clauses.clone(),
+            };
+            (found.map_or(0, |found| found.yes), view)
         })
-        .collect()
+        .collect();
+    checks.sort_by(|(a, one), (b, other)| b.cmp(a).then_with(|| one.id.cmp(&other.id)));
+    checks.into_iter().map(|(_, check)| check).collect()
 }
