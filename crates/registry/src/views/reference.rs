@@ -261,7 +261,7 @@ pub fn checks(pack: &Pack, results: Option<&Results>, division: &str, language: 
                     Severity::Error => "error",
                     Severity::Suspect => "suspect",
                 },
-                    message: words(&variable.title),
+                message: words(&variable.title),
                 advice: check.advice.as_ref().map(words).unwrap_or_default(),
                 clauses: variable.clauses.clone(),
             };
