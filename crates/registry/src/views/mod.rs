@@ -12,6 +12,7 @@ pub mod map;
 pub mod overview;
 pub mod places;
 pub mod policy;
+pub mod problems;
 pub mod reference;
 pub mod results;
 pub mod rule;

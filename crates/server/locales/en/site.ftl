@@ -77,6 +77,7 @@ check = Check
 severity = Severity
 severity-error = error
 severity-suspect = suspect
+problems-heading = What the checks found
 check-hits = Hits
 what-is-wrong = What is wrong
 what-to-do = What to do

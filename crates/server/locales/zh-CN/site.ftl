@@ -77,6 +77,7 @@ check = 校验
 severity = 程度
 severity-error = 错误
 severity-suspect = 疑点
+problems-heading = 校验发现的问题
 check-hits = 命中
 what-is-wrong = 问题
 what-to-do = 怎么办

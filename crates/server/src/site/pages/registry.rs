@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use bangfu_policy::model::{Entity, Pack, RegisterId, RegisterKind, text_in};
 use bangfu_registry::views::facts::Table;
 use bangfu_registry::views::file::{self, Fact, Material};
+use bangfu_registry::views::problems;
 use bangfu_registry::views::{figures, listing, overview, reference};
 
 use super::reasons;
@@ -202,6 +203,7 @@ pub async fn record(State(site): State<Shared>, visit: Visit, Path((id, address)
         ancestors,
         summary => material.summary(),
         tiles => material.tiles(),
+        problems => problems::problems(&material),
         indicators => Vec::<u8>::new(),
         income => material.income(),
         determinations,
@@ -293,6 +295,7 @@ pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path
         ancestors => Vec::<u8>::new(),
         summary => material.summary(),
         tiles => material.tiles(),
+        problems => problems::problems(&material),
         indicators,
         income => (),
         determinations,
