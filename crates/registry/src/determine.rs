@@ -73,8 +73,8 @@ pub fn overrides(pack: &Pack, pairs: &[String]) -> Result<Vec<(ParameterId, Scal
             let id = pack.parameter(name.trim()).ok_or_else(|| {
                 let known = pack.parameters.iter().map(|parameter| parameter.id.as_str());
                 let near = bangfu_policy::diagnostic::nearest(name.trim(), known);
-                let advice = near.map_or(String::new(), |near| format!("; did you mean {near}?"));
-                RunError::Parameter(format!("{pair}: there is no parameter `{name}`{advice}"))
+                let advice = near.map_or_else(|| examples(pack), |near| format!("did you mean {near}?"));
+                RunError::Parameter(format!("{pair}: there is no parameter `{name}`; {advice}"))
             })?;
             let ty = pack.parameters.get(id.index()).map_or(bangfu_policy::ir::Type::INTEGER, |parameter| parameter.ty);
             let value = parse_scalar(value, ty, &pack.codes)
@@ -82,6 +82,13 @@ pub fn overrides(pack: &Pack, pairs: &[String]) -> Result<Vec<(ParameterId, Scal
             Ok((id, value))
         })
         .collect()
+}
+
+/// Parameters that are named to who asked for one that does not exist.
+fn examples(pack: &Pack) -> String {
+    let shown = pack.screens.what_if.parameters.iter().filter_map(|id| pack.parameters.get(id.index()));
+    let shown: Vec<_> = shown.take(6).map(|parameter| parameter.id.as_str()).collect();
+    format!("parameters of the pack are for instance {}", shown.join(", "))
 }
 
 /// Evaluates a pack over a snapshot folder and writes a result folder.

@@ -17,6 +17,12 @@ pub enum PackError {
         /// Reason of the operating system.
         source: std::io::Error,
     },
+    /// There is no such folder.
+    #[error("there is no folder {path}; name the folder of a policy pack, such as policies/inner-mongolia")]
+    NoFolder {
+        /// The path.
+        path: String,
+    },
     /// The folder holds no pack.
     #[error("{path} holds no .yaml files; give the folder of a policy pack, such as policies/inner-mongolia")]
     Empty {
@@ -38,6 +44,9 @@ pub enum PackError {
 /// # Errors
 /// The folder cannot be read or holds no pack.
 pub fn read_folder(folder: &Path) -> Result<Vec<SourceFile>, PackError> {
+    if !folder.is_dir() {
+        return Err(PackError::NoFolder { path: folder.display().to_string() });
+    }
     let mut files = Vec::new();
     let mut open = vec![folder.to_owned()];
     while let Some(path) = open.pop() {

@@ -16,8 +16,22 @@ async fn main() -> ExitCode {
     match bangfu_server::cli::main(bangfu_server::cli::Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", whole(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error with its causes, each said once: many messages hold the words of their cause already.
+fn whole(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |said, cause| {
+        let words = cause.to_string();
+        if said.is_empty() {
+            words
+        } else if said.contains(&words) {
+            said
+        } else {
+            format!("{said}: {words}")
+        }
+    })
 }

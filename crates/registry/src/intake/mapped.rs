@@ -12,6 +12,9 @@ use super::recognise::recognised;
 /// Rows that are searched for the header.
 pub(super) const HEADER_ROWS: usize = 10;
 
+/// Titles that are named as examples.
+const SOME: usize = 6;
+
 /// Where a cell goes.
 #[derive(Clone, Debug)]
 pub(super) enum Target {
@@ -122,7 +125,7 @@ impl Mapping {
         pack: &Pack,
         register: Option<RegisterId>,
         file: Option<&MappingFile>,
-        rows: &[Vec<String>],
+        (path, rows): (&str, &[Vec<String>]),
     ) -> Result<(usize, Self), IntakeError> {
         let mut best: Option<(usize, usize, Self)> = None;
         for (number, row) in rows.iter().take(HEADER_ROWS).enumerate() {
@@ -140,19 +143,23 @@ impl Mapping {
                 best = Some((known, number, mapping));
             }
         }
-        match (best, file) {
-            (Some((known, number, mapping)), _) if known >= 2 || mapping.columns.len() == 1 => Ok((number, mapping)),
-            (_, Some(file)) => {
-                let some: Vec<_> = file.columns.keys().take(6).cloned().collect();
-                Err(IntakeError::Header { some: some.join("、") })
-            }
-            (_, None) => {
-                let fields = register.and_then(|register| pack.registers.get(register.index()));
-                let fields = fields.map(|register| register.fields.as_slice()).unwrap_or_default();
-                let some = fields.iter().take(6).filter_map(|field| field.title.values().last()).cloned();
-                Err(IntakeError::Header { some: some.collect::<Vec<_>>().join("、") })
-            }
+        if let Some((known, number, mapping)) = best
+            && (known >= 2 || mapping.columns.len() == 1)
+        {
+            return Ok((number, mapping));
         }
+        let (of, some): (String, Vec<&str>) = if let Some(file) = file {
+            let named = file.division_names.iter().chain(file.columns.keys()).map(String::as_str);
+            (format!("the mapping {}", file.path), named.take(SOME).collect())
+        } else {
+            let register = register.and_then(|register| pack.registers.get(register.index()));
+            let fields = register.map(|register| register.fields.as_slice()).unwrap_or_default();
+            let titles = fields.iter().filter_map(|field| field.title.values().last()).map(String::as_str);
+            let id = register.map_or("", |register| register.id.as_str());
+            (format!("the register `{id}`"), titles.take(SOME).collect())
+        };
+        let first = rows.first().map(|row| row.join("、")).unwrap_or_default();
+        Err(IntakeError::Header { path: path.to_owned(), first: format!("“{first}”"), of, some: some.join("、") })
     }
 
     /// Headers as the pack names them.

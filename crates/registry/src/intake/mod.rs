@@ -43,15 +43,26 @@ pub enum IntakeError {
     Mapping(String),
     /// No header was found.
     #[error(
-        "none of the first rows looks like the header of this list; name columns as in the template, for instance {some}, or give the mapping of the list"
+        "{path}: none of the first rows is the header of this list (the first is {first}); name columns as in {of}, for instance {some}, or choose the register or mapping of the list"
     )]
     Header {
-        /// Some titles of the register.
+        /// The file.
+        path: String,
+        /// Its first row.
+        first: String,
+        /// What the header was looked for by.
+        of: String,
+        /// Some titles that would do.
         some: String,
     },
     /// A column that every row needs is not there.
-    #[error("the file has no column for {0}; add it, or map one of its columns to it")]
-    Column(String),
+    #[error("{path}: there is no column for {column}; add it, or map one of the columns to it (--mapping)")]
+    Column {
+        /// The file.
+        path: String,
+        /// The field or fact.
+        column: String,
+    },
     /// Arrow refused a batch.
     #[error("the rows do not fit their columns: {0}; this is an error of the program, not of the file")]
     Batch(#[from] arrow::error::ArrowError),

@@ -8,15 +8,16 @@ use super::reader::periodic;
 
 /// Required fields of each register that the mapping fills, what its records belong to, and their period must have a
 /// column or a constant.
-pub(super) fn needs_columns(pack: &Pack, mapping: &Mapping, language: &str) -> Result<(), IntakeError> {
+pub(super) fn needs_columns(pack: &Pack, mapping: &Mapping, path: &str, language: &str) -> Result<(), IntakeError> {
+    let missing = |column: String| Err(IntakeError::Column { path: path.to_owned(), column });
     let word = |zh: &str, en: &str| if language == "zh" { zh.to_owned() } else { en.to_owned() };
     let fields = mapping.fields();
     for (id, filled) in &fields {
         let Some(register) = pack.registers.get(id.index()) else { continue };
-        let missing = register.fields.iter().enumerate();
-        let missing = missing.filter(|(index, field)| field.required && !filled.contains(&(*index as u16)));
-        if let Some((_, field)) = missing.into_iter().next() {
-            return Err(IntakeError::Column(format!("“{}”", text_in(&field.title, language))));
+        let wanted = register.fields.iter().enumerate();
+        let mut wanted = wanted.filter(|(index, field)| field.required && !filled.contains(&(*index as u16)));
+        if let Some((_, field)) = wanted.next() {
+            return missing(format!("“{}”", text_in(&field.title, language)));
         }
     }
     let made = mapping.records.iter().map(|record| record.register);
@@ -24,7 +25,7 @@ pub(super) fn needs_columns(pack: &Pack, mapping: &Mapping, language: &str) -> R
         let Some(register) = pack.registers.get(id.index()) else { continue };
         match register.parent {
             Entity::Level(_) if !mapping.has(|t| matches!(t, Target::Division | Target::DivisionName(_))) => {
-                return Err(IntakeError::Column(word("行政区划代码（division）", "the division (division)")));
+                return missing(word("行政区划代码（division）", "the division (division)"));
             }
             Entity::Register(parent) => {
                 let key = key_of(pack, parent);
@@ -32,13 +33,13 @@ pub(super) fn needs_columns(pack: &Pack, mapping: &Mapping, language: &str) -> R
                 let named = id == mapping.register && mapping.has(|target| matches!(target, Target::Parent));
                 if !filled && !named {
                     let name = key.and_then(|key| pack.field(key)).map(|field| text_in(&field.title, language));
-                    return Err(IntakeError::Column(format!("“{}”", name.unwrap_or_default())));
+                    return missing(format!("“{}”", name.unwrap_or_default()));
                 }
             }
             Entity::Level(_) => {}
         }
         if periodic(register.kind) && mapping.period.is_none() && !mapping.has(|t| matches!(t, Target::Period)) {
-            return Err(IntakeError::Column(word("年度（period）", "the year (period)")));
+            return missing(word("年度（period）", "the year (period)"));
         }
     }
     Ok(())

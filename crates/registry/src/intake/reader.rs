@@ -33,8 +33,10 @@ pub fn read(
         first.push(row.cells);
         first.len() < HEADER_ROWS
     })?;
-    let (header, mapping) = Mapping::find(pack, register, mapping, &first)?;
-    let mut intake = Intake::new(pack, &mapping, divisions, language)?;
+    let name = path.display().to_string();
+    let (header, mapping) = Mapping::find(pack, register, mapping, (&name, &first))?;
+    needs_columns(pack, &mapping, &name, language)?;
+    let mut intake = Intake::new(pack, &mapping, divisions, language);
     let ignored = mapping.columns.iter().filter(|column| column.ignored && !column.header.is_empty());
     intake.reading.ignored = ignored.map(|column| column.header.clone()).collect();
     intake.reading.missing.clone_from(&mapping.missing);
@@ -91,13 +93,7 @@ pub(super) struct Row {
 }
 
 impl<'a> Intake<'a> {
-    fn new(
-        pack: &'a Pack,
-        mapping: &'a Mapping,
-        divisions: &'a DivisionNames,
-        language: &'a str,
-    ) -> Result<Self, IntakeError> {
-        needs_columns(pack, mapping, language)?;
+    fn new(pack: &'a Pack, mapping: &'a Mapping, divisions: &'a DivisionNames, language: &'a str) -> Self {
         let fields = mapping.fields();
         let own = Entity::Register(mapping.register);
         let depth = |register: &RegisterId| pack.ancestors(Entity::Register(*register)).count();
@@ -113,7 +109,7 @@ impl<'a> Intake<'a> {
             let builder = BatchBuilder::of_fields(pack, register, |field| chosen.contains(&(field as u16)));
             Direct { register, builder, rows: Vec::new() }
         });
-        Ok(Self {
+        Self {
             pack,
             mapping,
             divisions,
@@ -125,7 +121,7 @@ impl<'a> Intake<'a> {
             units: Units::default(),
             keys: HashMap::new(),
             reading: Reading::default(),
-        })
+        }
     }
 
     pub(super) fn word(&self, zh: &str, en: &str) -> String {
@@ -237,11 +233,15 @@ impl<'a> Intake<'a> {
             );
             self.say(number, &column, &names.join(" / "), "division", message, advice);
         } else if let Some(code) = row.division.clone()
-            && !self.divisions.knows(&code)
+            && !(self.divisions.knows(&code) && code.len() >= self.digits())
         {
             let column = self.division_columns().join("、");
-            let message = self.word("没有这个行政区划代码", "there is no such division code");
-            let digits = self.pack.levels.last().map_or(0, |level| level.digits);
+            let digits = self.digits();
+            let message = if self.divisions.knows(&code) {
+                self.word("行政区划级别过高", "this division lies too high")
+            } else {
+                self.word("没有这个行政区划代码", "there is no such division code")
+            };
             let advice = match self.language {
                 "zh" => format!("填写 {digits} 位区划代码"),
                 _ => format!("write the code with all its {digits} digits"),
@@ -249,6 +249,16 @@ impl<'a> Intake<'a> {
             self.say(number, &column, &code, "division", message, advice);
             row.division = None;
         }
+    }
+
+    /// Digits that a division code needs, so that every record finds its division.
+    fn digits(&self) -> usize {
+        let levels =
+            self.fields.keys().filter_map(|register| match self.pack.registers.get(register.index())?.parent {
+                Entity::Level(level) => self.pack.levels.get(level.index()).map(|level| level.digits),
+                Entity::Register(_) => None,
+            });
+        levels.max().unwrap_or(0)
     }
 
     pub(super) fn division_columns(&self) -> Vec<String> {

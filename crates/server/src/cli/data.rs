@@ -8,7 +8,7 @@ use bangfu_registry::home::Home;
 use bangfu_registry::intake::{self, MappingFile, Request};
 use bangfu_registry::packs;
 use bangfu_registry::store::{Actor, Duplicates};
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
 use super::{Place, bar, open, policy};
 use crate::clock;
@@ -35,13 +35,14 @@ impl From<Take> for intake::Take {
 const MOST_SHOWN: usize = 10;
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("columns").required(true).args(["register", "mapping"]))]
 pub(crate) struct ImportArguments {
     #[command(flatten)]
     place: Place,
     /// CSV or xlsx file.
     file: PathBuf,
     /// Register of the rows; headers are recognised by the titles of the pack.
-    #[arg(long, required_unless_present = "mapping")]
+    #[arg(long)]
     register: Option<String>,
     /// Mapping for a list with other headers, or several registers in a row: a YAML file, or the name of one that the
     /// pack brings with it (data/mappings).
@@ -111,12 +112,10 @@ pub(crate) async fn verify(place: &Place) -> Result<()> {
 pub(crate) async fn import(arguments: ImportArguments) -> Result<()> {
     let home = open(&arguments.place).await?;
     let register = match &arguments.register {
-        Some(id) => Some(home.pack.register(id).with_context(|| {
-            let known: Vec<_> = home.pack.registers.iter().map(|register| register.id.as_str()).collect();
-            format!("there is no register `{id}`; the registers are {}", known.join(", "))
-        })?),
+        Some(id) => Some(super::register(&home.pack, id)?),
         None => None,
     };
+    let language = super::language(&home.pack, &arguments.language)?;
     let mut mapping = arguments.mapping.as_deref().map(|name| mapping(&home, name)).transpose()?;
     if let (Some(mapping), Some(period)) = (&mut mapping, arguments.period) {
         mapping.period = Some(period);
@@ -128,7 +127,7 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<()> {
         mapping: mapping.as_ref(),
         take: arguments.take.into(),
         duplicates: if arguments.update { Duplicates::Update } else { Duplicates::Refuse },
-        language: &arguments.language,
+        language,
         actor: &actor,
         reason: &arguments.reason,
         at: clock::now(),
@@ -142,7 +141,7 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<()> {
         println!("columns of the mapping that the file does not have: {}", reading.missing.join("、"));
     }
     if !reading.problems.is_empty() {
-        let bytes = intake::write_result(reading, &arguments.language)?;
+        let bytes = intake::write_result(reading, language)?;
         std::fs::write(&arguments.result, bytes)
             .with_context(|| format!("cannot write {}", arguments.result.display()))?;
     }

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use bangfu_policy::model::{Pack, RegisterId};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Bangfu turns a written policy into a running registry.
@@ -135,10 +136,10 @@ pub async fn main(arguments: Arguments) -> Result<()> {
     }
 }
 
-/// A day as typed.
+/// A day as typed after `--as-of`.
 pub(crate) fn day(text: &str) -> Result<i32> {
     bangfu_policy::value::iso_date(text)
-        .with_context(|| format!("`{text}` is not a day; write year-month-day, such as 2016-12-31"))
+        .with_context(|| format!("--as-of {text}: this is no existing day; write year-month-day, such as 2016-12-31"))
 }
 
 /// Opens the registry of a place.
@@ -151,6 +152,26 @@ pub(crate) async fn open(place: &Place) -> Result<bangfu_registry::home::Home> {
         );
     }
     Ok(bangfu_registry::home::Home::open(&place.data, pack, &place.policy).await?)
+}
+
+/// A register by its id.
+pub(crate) fn register(pack: &Pack, id: &str) -> Result<RegisterId> {
+    pack.register(id).with_context(|| {
+        let known: Vec<_> = pack.registers.iter().map(|register| register.id.as_str()).collect();
+        let near = bangfu_policy::diagnostic::nearest(id, known.iter().copied());
+        match near {
+            Some(near) => format!("there is no register `{id}`; did you mean {near}?"),
+            None => format!("there is no register `{id}`; the registers are {}", known.join(", ")),
+        }
+    })
+}
+
+/// A language of the pack.
+pub(crate) fn language<'l>(pack: &Pack, language: &'l str) -> Result<&'l str> {
+    if pack.policy.languages.iter().any(|known| known == language) {
+        return Ok(language);
+    }
+    bail!("--language {language}: the pack does not have this language; write {}", pack.policy.languages.join(" or "))
 }
 
 /// A bar for work that takes longer than a moment.

@@ -227,21 +227,22 @@ pub(crate) async fn explain(arguments: &ExplainArguments) -> Result<()> {
         (None, Some(register), Some(key)) => (register.as_str(), key),
         _ => bail!("write --household NUMBER, or --register REGISTER --key KEY"),
     };
-    let id = pack
-        .register(register)
-        .filter(|id| pack.registers[id.index()].kind == RegisterKind::Entity)
-        .with_context(|| format!("`{register}` is not a register with records of its own"))?;
+    let id = super::register(pack, register)?;
+    let definition = &pack.registers[id.index()];
+    if definition.kind != RegisterKind::Entity {
+        let owner = pack.entity_id(definition.parent);
+        bail!(
+            "the records of `{register}` belong to those of `{owner}`; explain one of these: --register {owner} --key KEY"
+        );
+    }
+    super::language(pack, &arguments.language)?;
     let as_of = arguments.as_of.as_deref().map_or(Ok(clock::today()), day)?;
     let (frame, row) = fresh::frame(&home, &Scope::everything(), id, key, as_of).await?;
     let entity = Entity::Register(id);
     let variables = match &arguments.variable {
         Some(name) => {
             let variable = pack.variable(name).filter(|v| pack.variables[v.index()].of == entity);
-            vec![variable.with_context(|| {
-                let known = pack.variables.iter().filter(|v| v.of == entity).map(|v| v.id.as_str());
-                let near = bangfu_policy::diagnostic::nearest(name, known).unwrap_or("one of `bangfu policy coverage`");
-                format!("{register} has no variable `{name}`; did you mean {near}?")
-            })?]
+            vec![variable.with_context(|| no_variable(pack, entity, name))?]
         }
         None => pack.screens.entities.get(register).map(|screen| screen.determinations.clone()).unwrap_or_default(),
     };
@@ -257,6 +258,28 @@ pub(crate) async fn explain(arguments: &ExplainArguments) -> Result<()> {
         println!("{}", serde_json::to_string_pretty(&all)?);
     }
     Ok(())
+}
+
+/// Words for a variable that an entity does not have.
+fn no_variable(pack: &Pack, entity: Entity, name: &str) -> String {
+    let said = format!("--variable {name}: {} has no such variable", pack.entity_id(entity));
+    if let Some(other) = pack.variable(name).and_then(|id| pack.variables.get(id.index())) {
+        let of = pack.entity_id(other.of);
+        return match other.of {
+            Entity::Register(_) => format!("{said}; it is one of {of}: write --register {of} --key KEY"),
+            Entity::Level(_) => format!("{said}; it is one of {of}: see the page of the division"),
+        };
+    }
+    let own: Vec<_> = pack.variables.iter().filter(|v| v.of == entity).map(|v| v.id.as_str()).collect();
+    if let Some(near) = bangfu_policy::diagnostic::nearest(name, own.iter().copied()) {
+        format!("{said}; did you mean {near}?")
+    } else {
+        let screen = pack.screens.entities.get(pack.entity_id(entity));
+        let shown = screen.into_iter().flat_map(|screen| &screen.determinations);
+        let shown = shown.filter_map(|id| pack.variables.get(id.index())).map(|v| v.id.as_str());
+        let some: Vec<_> = shown.chain(own.iter().copied()).take(6).collect();
+        format!("{said}; it has for instance {}", some.join(", "))
+    }
 }
 
 pub(crate) async fn simulate(arguments: &SimulateArguments) -> Result<()> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bangfu_registry::store::runs::{Difference, Run};
 
-use super::{answer, filled, open, program};
+use super::{answer, filled, households, open, program};
 
 const BANNERS: [&str; 4] = ["150421", "150981", "150125", "152921"];
 const DETERMINE: [&str; 5] = ["determine", "--as-of", "2016-12-31", "--format", "json"];
@@ -122,20 +122,6 @@ fn list(data: &Path, households: &[String]) -> PathBuf {
     let rows = households.iter().step_by(2).map(|key| format!("{key},2016,1\n"));
     std::fs::write(&path, format!("户编号,年度,工资性收入\n{}", rows.collect::<String>())).unwrap();
     path
-}
-
-async fn households(data: &Path) -> Vec<String> {
-    let home = open(data).await;
-    let register = home.pack.register("household").unwrap();
-    let reader = home.store.reader(&bangfu_registry::store::Scope::everything());
-    let query = bangfu_registry::store::ListQuery { limit: 100_000, ..Default::default() };
-    let records = reader.list(register, &query).await.unwrap().records;
-    let key = usize::from(home.pack.registers[register.index()].key.unwrap());
-    let text = |value: &Option<bangfu_policy::model::Value>| match value {
-        Some(bangfu_policy::model::Value::Text(text)) => text.clone(),
-        other => panic!("no key: {other:?}"),
-    };
-    records.iter().map(|record| text(&record.values[key])).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,7 @@
 //! The program itself: its answers, and what is left of it when it is killed.
 
 mod killed;
+mod messages;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -42,4 +43,19 @@ async fn filled(data: &Path, banners: &[&str], scale: f64) {
     let home = open(data).await;
     fill(&home.store, &home.pack, banners, scale).await;
     home.store.close().await.unwrap();
+}
+
+/// Keys of all households.
+async fn households(data: &Path) -> Vec<String> {
+    let home = open(data).await;
+    let register = home.pack.register("household").unwrap();
+    let reader = home.store.reader(&bangfu_registry::store::Scope::everything());
+    let query = bangfu_registry::store::ListQuery { limit: 100_000, ..Default::default() };
+    let records = reader.list(register, &query).await.unwrap().records;
+    let key = usize::from(home.pack.registers[register.index()].key.unwrap());
+    let text = |value: &Option<bangfu_policy::model::Value>| match value {
+        Some(bangfu_policy::model::Value::Text(text)) => text.clone(),
+        other => panic!("no key: {other:?}"),
+    };
+    records.iter().map(|record| text(&record.values[key])).collect()
 }
