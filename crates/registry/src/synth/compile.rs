@@ -73,6 +73,8 @@ pub(super) enum Make {
     Grow { low: f64, high: f64, step: f64 },
     Times { of: usize, low: f64, high: f64, step: f64 },
     Copy(usize),
+    After { of: usize, low: i64, high: i64 },
+    Refer(RegisterId),
     Tally { members: bool, strata: Vec<u16> },
     Share(usize),
 }
@@ -300,6 +302,16 @@ where {
         }
         if let Some(name) = &rule.copy {
             makes.push(Make::Copy(self.slot(name, register, at)?.0));
+        }
+        if let Some(after) = &rule.after {
+            let [low, high] = after.days;
+            makes.push(Make::After { of: self.slot(&after.of, register, at)?.0, low, high });
+        }
+        if let Some(id) = &rule.refer {
+            let found = self.pack.register(id);
+            makes.push(Make::Refer(
+                found.ok_or_else(|| content(at, format!("there is no register `{id}`"), "correct the id"))?,
+            ));
         }
         if let Some(tally) = &rule.tally {
             let strata = tally.strata.iter().map(|name| {

@@ -1,10 +1,11 @@
 //! The description of a demo population in the `data/` folder of a pack, with the divisions and known facts beside it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use bangfu_office::{Limits, read_rows};
 use bangfu_policy::model::{Entity, Pack, RegisterKind, Value};
+use serde_json::Value as Json;
 
 use super::SynthError;
 use super::spec::Spec;
@@ -23,16 +24,70 @@ pub struct ListedDivision {
 /// Known facts by division code: `(register, field, value)`.
 pub type Given = HashMap<String, Vec<(String, String, Value)>>;
 
-/// Reads `data/demo.yaml`.
+/// Reads `data/demo.yaml`, and what `data/demo/*.yaml` add to its `names`, `registers` and `errors`.
 ///
 /// # Errors
-/// There is none, or it has another shape.
+/// There is none, one of them has another shape, or a register or list of names stands in two of them.
 pub fn read_spec(folder: &Path) -> Result<Spec, SynthError> {
-    let path = folder.join("data/demo.yaml");
+    let mut whole = document(folder, "data/demo.yaml")?;
+    let more = std::fs::read_dir(folder.join("data/demo"));
+    let mut names: Vec<String> = more
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "yaml"))
+        .collect();
+    names.sort();
+    for name in names {
+        let path = format!("data/demo/{name}");
+        add(&mut whole, document(folder, &path)?, &path)?;
+    }
+    let spec: Spec = serde_json::from_value(whole).map_err(|error| SynthError::Shape(error.to_string()))?;
+    let mut seen = BTreeSet::new();
+    match spec.registers.iter().find(|rules| !seen.insert(rules.register.as_str())) {
+        Some(twice) => Err(SynthError::Content {
+            at: format!("register `{}`", twice.register),
+            what: "it is described twice".to_owned(),
+            advice: "keep one of the two in data/demo.yaml and data/demo/*.yaml".to_owned(),
+        }),
+        None => Ok(spec),
+    }
+}
+
+fn document(folder: &Path, name: &str) -> Result<Json, SynthError> {
+    let path = folder.join(name);
     let text = std::fs::read_to_string(&path).map_err(|source| SynthError::File { path: shown(&path), source })?;
-    let value = bangfu_policy::document::parse("data/demo.yaml", &text);
-    let value = value.map_err(|diagnostic| SynthError::Document(Box::new(diagnostic)))?;
-    serde_json::from_value(value).map_err(|error| SynthError::Shape(error.to_string()))
+    bangfu_policy::document::parse(name, &text).map_err(|diagnostic| SynthError::Document(Box::new(diagnostic)))
+}
+
+/// Joins a further file into the description.
+fn add(whole: &mut Json, more: Json, path: &str) -> Result<(), SynthError> {
+    let shape = |what: &str| SynthError::Shape(format!("{path}: {what}"));
+    let Json::Object(more) = more else { return Err(shape("a map is wanted")) };
+    for (key, value) in more {
+        match (key.as_str(), value) {
+            ("registers" | "errors", Json::Array(mut items)) => {
+                if whole.get(&key).is_none() {
+                    whole[key.as_str()] = Json::Array(Vec::new());
+                }
+                if let Some(list) = whole[key.as_str()].as_array_mut() {
+                    list.append(&mut items);
+                }
+            }
+            ("names", Json::Object(lists)) => {
+                for (name, list) in lists {
+                    if whole["names"].get(&name).is_some() {
+                        return Err(shape(&format!("the names `{name}` stand in another file too; rename them")));
+                    }
+                    whole["names"][name.as_str()] = list;
+                }
+            }
+            (key, _) => {
+                return Err(shape(&format!("`{key}` is not for a further file; write names, registers, errors")));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Reads `data/divisions.csv`: `code,name,level,name_en`.

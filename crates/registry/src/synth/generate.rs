@@ -19,11 +19,21 @@ pub type Sink<'s> = dyn FnMut(RegisterId, &str, RecordBatch) -> Result<(), Synth
 struct Producer {
     register: RegisterId,
     periods: Vec<Option<i32>>,
-    records: Vec<(Vec<Test>, f64, Vec<Assignment>)>,
+    records: Vec<Records>,
     rules: Vec<Assignment>,
     first: usize,
     fields: usize,
     below: Vec<usize>,
+    /// Whether other registers refer to its keys.
+    referred: bool,
+}
+
+/// Records that a parent has.
+struct Records {
+    when: Vec<Test>,
+    chance: f64,
+    repeat: [i64; 2],
+    rules: Vec<Assignment>,
 }
 
 /// A compiled planted error.
@@ -47,6 +57,8 @@ pub struct Generator<'a> {
     roots: BTreeMap<Entity, Vec<usize>>,
     shares: Vec<Vec<HashMap<i32, i64>>>,
     banners: Vec<String>,
+    /// All divisions that are neither groups nor villages, sorted by code.
+    others: Vec<String>,
     as_of: i64,
     faults: Vec<Fault>,
     /// Division-attached records that are data, not chance: first values by division code and slot.
@@ -60,9 +72,15 @@ struct State<'s, 'p> {
     division: String,
     unit: u64,
     member: usize,
+    /// Number of the record among those of its parent.
+    record: usize,
     family: usize,
     village: usize,
     draw: Draw,
+    /// Chance of each producer: what one register draws changes no other.
+    draws: Vec<Draw>,
+    /// Keys made in this group, of registers that are referred to.
+    keys: HashMap<RegisterId, Vec<String>>,
     builders: HashMap<RegisterId, BatchBuilder<'p>>,
     numbers: &'s mut HashMap<(i64, bool), u16>,
     tallies: &'s Tallies,
@@ -96,6 +114,12 @@ impl<'a> Generator<'a> {
         let mut banners: Vec<String> =
             divisions.iter().filter(|d| d.code.len() == group).map(|d| d.code.clone()).collect();
         banners.sort();
+        let mut others: Vec<String> = divisions
+            .iter()
+            .filter(|d| d.code.len() != group && d.code.len() != digits)
+            .map(|d| d.code.clone())
+            .collect();
+        others.sort();
         let as_of = spec.as_of.parse::<jiff::civil::Date>().map(day_of);
         let as_of = as_of.map_err(|_| content("as_of", format!("`{}` is no date", spec.as_of), "write yyyy-mm-dd"))?;
         let mut generator = Self {
@@ -107,6 +131,7 @@ impl<'a> Generator<'a> {
             roots: BTreeMap::new(),
             shares: Vec::new(),
             banners,
+            others,
             as_of,
             faults: Vec::new(),
             given: HashMap::new(),
@@ -135,10 +160,11 @@ impl<'a> Generator<'a> {
             for record in rules.records.iter().flatten() {
                 let tests = self.names.tests(record.when.as_ref(), register, &at)?;
                 let own = self.names.rules(&record.rules, register, &mut shares, &at)?;
-                records.push((tests, record.chance.unwrap_or(1.0), own));
+                let (chance, repeat) = (record.chance.unwrap_or(1.0), record.repeat.unwrap_or([1, 1]));
+                records.push(Records { when: tests, chance, repeat, rules: own });
             }
             if rules.records.is_none() {
-                records.push((Vec::new(), 1.0, Vec::new()));
+                records.push(Records { when: Vec::new(), chance: 1.0, repeat: [1, 1], rules: Vec::new() });
             }
             let periods = rules.periods.iter().map(|period| Some(*period)).collect::<Vec<_>>();
             let own = self.names.rules(&rules.rules, register, &mut shares, &at)?;
@@ -151,6 +177,7 @@ impl<'a> Generator<'a> {
                 first: self.names.first(register),
                 fields,
                 below: Vec::new(),
+                referred: false,
             });
         }
         for index in 0..self.producers.len() {
@@ -165,6 +192,17 @@ impl<'a> Generator<'a> {
                 }
                 Entity::Level(_) => self.roots.entry(parent).or_default().push(index),
             }
+        }
+        let made = |assignment: &Assignment| match assignment.make {
+            Make::Refer(register) => Some(register),
+            _ => None,
+        };
+        let rules = self.producers.iter().flat_map(|producer| {
+            producer.rules.iter().chain(producer.records.iter().flat_map(|records| &records.rules))
+        });
+        let referred: Vec<RegisterId> = rules.filter_map(made).collect();
+        for producer in &mut self.producers {
+            producer.referred = referred.contains(&producer.register);
         }
         self.shares = shares.iter().map(|share| self.share_out(share)).collect();
         Ok(())
@@ -187,6 +225,25 @@ impl<'a> Generator<'a> {
             self.faults.push(Fault { spec: index, register, slot, value, every: (count, units), seen: 0 });
         }
         Ok(())
+    }
+
+    fn chance_of(&self, register: RegisterId, banner: &str) -> Draw {
+        let id = self.pack.registers.get(register.index()).map_or("", |register| register.id.as_str());
+        Draw::new(self.spec.seed, &format!("{banner}/{id}"))
+    }
+
+    /// Divisions of a level whose records are made with a group: those in it, and those above it that begin with it.
+    fn divisions_of(&self, banner: &str, digits: usize) -> Vec<(usize, String)> {
+        if digits == banner.len() {
+            return vec![(0, banner.to_owned())];
+        }
+        let villages = self.plan.villages.iter().enumerate();
+        let villages = villages.filter(|(_, code)| code.starts_with(banner) && code.len() == digits);
+        let first_below = |code: &str| self.banners.iter().find(|banner| banner.starts_with(code));
+        let others = self.others.iter().filter(|code| {
+            code.len() == digits && (code.starts_with(banner) || first_below(code).is_some_and(|first| first == banner))
+        });
+        villages.map(|(index, code)| (index, code.clone())).chain(others.map(|code| (0, code.clone()))).collect()
     }
 
     fn concerns(&self, error: usize, unit: PlannedUnit) -> bool {
@@ -269,9 +326,12 @@ impl<'a> Generator<'a> {
                 division: banner.clone(),
                 unit: 0,
                 member: 0,
+                record: 0,
                 family: 0,
                 village: 0,
                 draw: Draw::new(self.spec.seed, banner),
+                draws: self.producers.iter().map(|producer| self.chance_of(producer.register, banner)).collect(),
+                keys: HashMap::new(),
                 builders: HashMap::new(),
                 numbers: &mut numbers,
                 tallies: &tallies,
@@ -325,13 +385,7 @@ impl<'a> Generator<'a> {
         for (level, entity) in self.pack.levels.iter().enumerate() {
             let entity_of = Entity::Level(bangfu_policy::model::LevelId(level as u16));
             let Some(roots) = self.roots.get(&entity_of) else { continue };
-            let codes: Vec<(usize, String)> = if entity.digits == banner.len() {
-                vec![(0, banner.to_owned())]
-            } else {
-                let villages = self.plan.villages.iter().enumerate();
-                let own = villages.filter(|(_, code)| code.starts_with(banner) && code.len() == entity.digits);
-                own.map(|(index, code)| (index, code.clone())).collect()
-            };
+            let codes = self.divisions_of(banner, entity.digits);
             let attached: Vec<usize> =
                 roots.iter().copied().filter(|index| Some(self.producers[*index].register) != unit_register).collect();
             if attached.is_empty() {
@@ -386,7 +440,7 @@ impl<'a> Generator<'a> {
             state.cells[ROLE] = Some(Value::Integer(*role as i64));
             state.cells[AGE] = Some(Value::Integer(*age));
         }
-        self.record(index, None, &[], state);
+        self.record(index, None, state);
         self.emit(index, None, code, state, faults);
         let key = self.key(index, state);
         let below = self.producers.get(index).map(|producer| producer.below.clone()).unwrap_or_default();
@@ -398,7 +452,7 @@ impl<'a> Generator<'a> {
                 state.member = member + 1;
                 state.cells[ROLE] = Some(Value::Integer(*role as i64));
                 state.cells[AGE] = Some(Value::Integer(*age));
-                self.record(*child, None, &[], state);
+                self.record(*child, None, state);
                 // Errors of a person are planted on the head.
                 let on_head: &[Fault] = if member == 0 { faults } else { &[] };
                 self.emit(*child, None, &key, state, on_head);
@@ -453,28 +507,50 @@ impl<'a> Generator<'a> {
         let Some(producer) = self.producers.get(index) else { return };
         let slots = producer.first..producer.first + producer.fields;
         state.before[slots.clone()].fill(None);
+        let year = state.cells[YEAR].take();
         for period in &producer.periods {
             state.cells[YEAR] = period.map(|period| Value::Integer(i64::from(period)));
-            for (number, (when, chance, own)) in producer.records.iter().enumerate() {
-                if !holds(when, &state.cells) || (*chance < 1.0 && !state.draw.chance(*chance)) {
-                    continue;
+            let mut count = 0;
+            for records in &producer.records {
+                let wanted = self.wanted(index, records, state);
+                for _ in 0..wanted {
+                    count += 1;
+                    state.record = count;
+                    self.record(index, Some(&records.rules), state);
+                    self.emit(index, *period, owner, state, faults);
+                    if producer.below.is_empty() {
+                        continue;
+                    }
+                    let key = self.key(index, state);
+                    for child in &producer.below {
+                        self.produce_with(*child, &key, state, faults);
+                    }
+                    state.record = count;
                 }
-                let member = state.member;
-                if producer.records.len() > 1 {
-                    state.member = number + 1;
-                }
-                self.record(index, Some(own), &[], state);
-                state.member = member;
-                self.emit(index, *period, owner, state, faults);
             }
             let (cells, before) = (&state.cells, &mut state.before);
             before[slots.clone()].clone_from_slice(&cells[slots.clone()]);
         }
+        state.cells[YEAR] = year;
+    }
+
+    /// How many records of one kind the parent in the cells has.
+    fn wanted(&self, index: usize, records: &Records, state: &mut State<'_, '_>) -> i64 {
+        if !holds(&records.when, &state.cells) {
+            return 0;
+        }
+        let Some(draw) = state.draws.get_mut(index) else { return 0 };
+        if records.chance < 1.0 && !draw.chance(records.chance) {
+            return 0;
+        }
+        let [low, high] = records.repeat;
+        if low == high { low } else { draw.between(low, high) }
     }
 
     /// Fills the fields of one record: the first rule that applies to a field sets it.
-    fn record(&self, index: usize, own: Option<&Vec<Assignment>>, _: &[Fault], state: &mut State<'_, '_>) {
+    fn record(&self, index: usize, own: Option<&Vec<Assignment>>, state: &mut State<'_, '_>) {
         let Some(producer) = self.producers.get(index) else { return };
+        std::mem::swap(&mut state.draw, &mut state.draws[index]);
         let slots = producer.first..producer.first + producer.fields;
         state.cells[slots].fill(None);
         if let Some(given) = self.given.get(&state.division) {
@@ -497,6 +573,7 @@ impl<'a> Generator<'a> {
             state.cells[slot] = value;
             done[rule.field] = true;
         }
+        std::mem::swap(&mut state.draw, &mut state.draws[index]);
     }
 
     fn make(&self, make: &Make, slot: usize, state: &mut State<'_, '_>) -> Option<Value> {
@@ -537,6 +614,15 @@ impl<'a> Generator<'a> {
                 rounded(base * factor, *step)
             }
             Make::Copy(from) => state.cells[*from].clone(),
+            Make::After { of, low, high } => {
+                let day = number(&state.cells[*of])? as i64;
+                Some(Value::Integer(day + state.draw.between(*low, *high)))
+            }
+            Make::Refer(register) => {
+                let keys = state.keys.get(register)?;
+                let last = keys.len().checked_sub(1)?;
+                keys.get(state.draw.between(0, last as i64) as usize).cloned().map(Value::Text)
+            }
             Make::Tally { members, strata } => {
                 let counts = state.tallies.by_division.get(&state.division);
                 let picked = strata.iter().filter_map(|stratum| counts?.get(*stratum as usize));
@@ -617,6 +703,10 @@ impl<'a> Generator<'a> {
         let builder = builder.or_insert_with(|| BatchBuilder::new(self.pack, producer.register));
         let cells = &state.cells;
         builder.push(owner, period, |field| cells[producer.first + field].as_ref());
+        if producer.referred {
+            let key = self.key(index, state);
+            state.keys.entry(producer.register).or_default().push(key);
+        }
         for (slot, value) in kept {
             state.cells[slot] = value;
         }
@@ -648,7 +738,8 @@ fn text(parts: &[Part], state: &State<'_, '_>) -> String {
             Part::Text(words) => text.push_str(words),
             Part::Division => text.push_str(&state.division),
             Part::Unit(width) => text.push_str(&format!("{:0width$}", state.unit)),
-            Part::Member(width) | Part::Record(width) => text.push_str(&format!("{:0width$}", state.member)),
+            Part::Member(width) => text.push_str(&format!("{:0width$}", state.member)),
+            Part::Record(width) => text.push_str(&format!("{:0width$}", state.record)),
             Part::Slot(slot) => match &state.cells[*slot] {
                 Some(Value::Text(words)) => text.push_str(words),
                 Some(Value::Integer(number)) => text.push_str(&number.to_string()),

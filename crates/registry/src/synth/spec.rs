@@ -137,6 +137,8 @@ pub struct RecordRule {
     pub when: Option<BTreeMap<String, Value>>,
     /// With this probability.
     pub chance: Option<f64>,
+    /// How many, drawn evenly between two numbers; absent: one.
+    pub repeat: Option<[i64; 2]>,
     /// Decision list before the register's own.
     #[serde(default)]
     pub rules: Vec<Rule>,
@@ -167,7 +169,7 @@ pub struct Rule {
     pub birth: Option<bool>,
     /// A name from one of the lists.
     pub name: Option<String>,
-    /// A text with `{division}`, `{unit}`, `{n}` (unit in the village), `{m}` (member), `{k}` (record) and `:width`.
+    /// A text with `{division}`, `{unit}`, `{n}` (unit in the village), `{m}` (member), `{k}` (record of its parent) and `:width`.
     pub sequence: Option<String>,
     /// An identity number that begins with these six digits.
     pub id_number: Option<String>,
@@ -177,6 +179,10 @@ pub struct Rule {
     pub times: Option<Times>,
     /// Another value.
     pub copy: Option<String>,
+    /// A day some days after another date.
+    pub after: Option<After>,
+    /// The key of a record of this register, made before in the same group of divisions.
+    pub refer: Option<String>,
     /// Units or members of strata in the division.
     pub tally: Option<Tally>,
     /// A share of a total that is met exactly over all divisions.
@@ -213,6 +219,16 @@ pub struct Times {
     pub of: String,
     /// Factor between.
     pub by: [f64; 2],
+}
+
+/// A day after another date.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct After {
+    /// The date.
+    pub of: String,
+    /// Days between (negative: before).
+    pub days: [i64; 2],
 }
 
 /// Units or members of strata.
