@@ -75,11 +75,34 @@ impl Facts {
         Self { reader: store.reader(scope), store }
     }
 
-    fn pack(&self) -> &Pack {
+    pub(crate) fn pack(&self) -> &Pack {
         self.store.pack()
     }
 
-    fn fact(&self, record: Record) -> Fact {
+    /// The reader, bound to the scope.
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What a listing asks the store for.
+    pub(crate) fn query(&self, listing: &Listing) -> ListQuery {
+        ListQuery {
+            division: within(self.pack(), &listing.division),
+            filters: listing.conditions.iter().map(filter).collect(),
+            search: listing.search.clone(),
+            sort: listing.sort.map_or(Sort::Place, |(field, _)| Sort::Field(field)),
+            descending: listing.sort.is_some_and(|(_, descending)| descending),
+            offset: listing.page.saturating_sub(1).saturating_mul(listing.limit),
+            limit: listing.limit,
+            ..ListQuery::default()
+        }
+    }
+
+    pub(crate) fn fact(&self, record: Record) -> Fact {
         let key = self.pack().registers.get(record.register.index()).and_then(|register| register.key);
         let id = match key.and_then(|key| record.values.get(usize::from(key))) {
             Some(Some(Value::Text(text))) => text.clone(),
@@ -106,16 +129,7 @@ impl Facts {
     /// # Errors
     /// The store fails; the same holds for all that follows.
     pub async fn page(&self, listing: &Listing) -> Result<(Vec<Fact>, u64), StoreError> {
-        let query = ListQuery {
-            division: within(self.pack(), &listing.division),
-            filters: listing.conditions.iter().map(filter).collect(),
-            search: listing.search.clone(),
-            sort: listing.sort.map_or(Sort::Place, |(field, _)| Sort::Field(field)),
-            descending: listing.sort.is_some_and(|(_, descending)| descending),
-            offset: listing.page.saturating_sub(1).saturating_mul(listing.limit),
-            limit: listing.limit,
-            ..ListQuery::default()
-        };
+        let query = self.query(listing);
         let page = self.reader.list(listing.register, &query).await?;
         Ok((self.facts(page.records), page.total))
     }
