@@ -156,11 +156,7 @@ impl Reader {
         found.ok_or_else(|| StoreError::Absent(format!("of register {}", register.0)))
     }
 
-    pub(crate) fn conditions(
-        &self,
-        register: RegisterId,
-        query: &ListQuery,
-    ) -> Result<Option<Conditions>, StoreError> {
+    pub(crate) fn conditions(&self, register: RegisterId, query: &ListQuery) -> Result<Option<Conditions>, StoreError> {
         let mut conditions = Conditions::default();
         Ok(self.add_conditions(register, query, &mut conditions)?.then_some(conditions))
     }

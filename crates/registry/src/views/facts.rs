@@ -1,7 +1,7 @@
 //! Facts for pages: records of the store as plain values, tables as files.
 
 use bangfu_office::OfficeError;
-use bangfu_office::write::{CellKind, ColumnSpec, SheetSpec, write_csv, write_workbook};
+use bangfu_office::write::{CellKind, ColumnSpec, SheetSpec, write_workbook};
 use bangfu_policy::model::{Entity, Pack, RegisterId, Value, text_in};
 use bangfu_store::{Filter, ListQuery, Operator, Reader, Record, RecordId, Scope, Sort, Store, StoreError};
 use serde::Serialize;
@@ -287,16 +287,6 @@ impl Table {
     fn sheet(self) -> SheetSpec {
         let columns = self.columns.into_iter().map(|(title, _)| ColumnSpec::new(title, CellKind::Text)).collect();
         SheetSpec { name: self.title, columns, rows: self.rows }
-    }
-
-    /// As CSV with byte order mark.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn csv(self) -> Result<Vec<u8>, OfficeError> {
-        let mut bytes = Vec::new();
-        write_csv(&mut bytes, &self.sheet())?;
-        Ok(bytes)
     }
 
     /// As a workbook.

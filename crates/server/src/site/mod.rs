@@ -4,6 +4,7 @@
 //! models of `bangfu_registry::views`; no rule and no name of a policy stands in this crate.
 
 pub mod assets;
+pub mod download;
 pub mod edge;
 pub mod error;
 pub mod own;

@@ -21,6 +21,8 @@ pub fn table() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/policy/register/{id}", get(pages::policy::register)),
         ("/policy/codes/{id}", get(pages::policy::codes)),
         ("/registry", get(pages::registry::index)),
+        ("/registry/datapackage.json", get(pages::registry::described)),
+        ("/registry/export.zip", get(pages::registry::package)),
         ("/registry/{id}", get(pages::registry::list)),
         ("/registry/{id}/{record}", get(pages::registry::record)),
         ("/division/{code}", get(pages::registry::division)),
