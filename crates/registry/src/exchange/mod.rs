@@ -10,4 +10,5 @@
 pub mod export;
 pub mod json;
 pub mod json_schema;
+pub mod records;
 pub mod table_schema;

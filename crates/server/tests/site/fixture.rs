@@ -244,6 +244,7 @@ pub(crate) async fn addresses() -> Vec<String> {
             "/division/{code}" => fill(&["15", "1504", "150421", &village[..9], village]),
             // Files, not pages.
             "/assets/{hash}/{name}" | "/registry/datapackage.json" | "/registry/export.zip" => Vec::new(),
+            path if path.starts_with("/api/v1/") => Vec::new(),
             "/determinations/list" => vec![
                 path.to_owned(),
                 format!("{path}?variable=village_poor&answer=unknown&division=150421"),
