@@ -81,8 +81,10 @@ impl<'d> Shapes<'d> {
                 }
                 "minimum" if value.as_f64() < rule.as_f64() && value.is_number() => return wrong("is too small"),
                 "maximum" if value.as_f64() > rule.as_f64() && value.is_number() => return wrong("is too large"),
-                "minLength" if value.as_str().is_some_and(|text| text.is_empty()) => return wrong("is empty"),
-                "minProperties" if value.as_object().is_some_and(|map| map.is_empty()) => return wrong("is empty"),
+                "minLength" if value.as_str().is_some_and(str::is_empty) => return wrong("is empty"),
+                "minProperties" if value.as_object().is_some_and(serde_json::Map::is_empty) => {
+                    return wrong("is empty");
+                }
                 "required" => {
                     for name in rule.as_array().unwrap() {
                         if value.is_object() && value.get(name.as_str().unwrap()).is_none() {

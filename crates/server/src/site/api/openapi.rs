@@ -144,7 +144,7 @@ fn filters(pack: &Pack, n: usize, register: &Register, language: Language) -> Ve
     let count = json!({ "type": "boolean", "default": false });
     parameters.push(parameter("query", "count", count, "Whether `total` is counted, which takes longer."));
     parameters.extend(paging());
-    let none = Default::default();
+    let none = std::collections::BTreeMap::new();
     for filter in listing::filters(pack, register, RegisterId(n as u16), &none, language) {
         let title = format!("{}; `-`: not filled in.", filter.title);
         if filter.kind == "range" {
