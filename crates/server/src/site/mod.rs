@@ -8,6 +8,7 @@ pub mod assets;
 pub mod download;
 pub mod edge;
 pub mod error;
+pub mod guard;
 pub mod own;
 pub mod pages;
 pub mod routes;
