@@ -17,6 +17,7 @@ const MOST_BELOW: u64 = 100_000;
 #[derive(Clone)]
 pub struct Facts {
     store: Store,
+    scope: Scope,
     reader: Reader,
 }
 
@@ -72,7 +73,7 @@ pub struct DifferenceLine {
 impl Facts {
     /// Reads a store within a scope.
     pub fn new(store: Store, scope: &Scope) -> Self {
-        Self { reader: store.reader(scope), store }
+        Self { reader: store.reader(scope), scope: scope.clone(), store }
     }
 
     pub(crate) fn pack(&self) -> &Pack {
@@ -86,6 +87,10 @@ impl Facts {
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     /// What a listing asks the store for.

@@ -8,6 +8,7 @@ pub mod openapi;
 pub mod problem;
 pub mod records;
 pub mod registers;
+pub mod write;
 
 use std::collections::BTreeMap;
 

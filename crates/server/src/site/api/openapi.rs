@@ -80,6 +80,13 @@ fn parameter(place: &str, name: &str, schema: Json, words: &str) -> Json {
     json!({ "in": place, "name": name, "required": place == "path", "schema": schema, "description": words })
 }
 
+fn required(mut parameter: Json) -> Json {
+    if let Some(parameter) = parameter.as_object_mut() {
+        parameter.insert("required".to_owned(), json!(true));
+    }
+    parameter
+}
+
 fn query(name: &str, words: &str) -> Json {
     parameter("query", name, json!({ "type": "string" }), words)
 }
@@ -132,7 +139,13 @@ pub fn of_a_register(id: &str) -> Vec<Operation> {
     get.headers = &["ETag"];
     get.answers.push((304, "Not modified", None));
     let history = Operation::get(&format!("{one}/history"), format!("history_{id}"), "api-history", "history");
-    vec![list, get, history.with([record()])]
+    let version = parameter("header", "If-Match", json!({ "type": "string" }), "ETag of the record as it was read.");
+    let mut change = Operation::get(&one, format!("change_{id}"), "api-change", format!("record.{id}"))
+        .with([record(), required(version)]);
+    change.method = "patch";
+    change.body = Some(format!("change.{id}"));
+    change.headers = &["ETag"];
+    vec![list, get, change, history.with([record()])]
 }
 
 /// Filters of a register's list.
