@@ -21,7 +21,7 @@ const EDGES: [(&str, &[&str]); 7] = [
 ];
 
 /// Libraries that only certain crates may name.
-const OWNERS: [(&str, &[&str]); 10] = [
+const OWNERS: [(&str, &[&str]); 11] = [
     ("sqlx", &["bangfu-store"]),
     ("sea-query", &["bangfu-store"]),
     ("libsqlite3-sys", &["bangfu-store"]),
@@ -30,6 +30,7 @@ const OWNERS: [(&str, &[&str]); 10] = [
     ("rust_xlsxwriter", &["bangfu-office"]),
     ("csv", &["bangfu-office"]),
     ("encoding_rs", &["bangfu-office"]),
+    ("zip", &["bangfu-office"]),
     ("parquet", &["bangfu-rules"]),
     ("saphyr", &["bangfu-policy"]),
 ];

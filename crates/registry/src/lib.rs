@@ -6,6 +6,7 @@
 pub mod batches;
 pub mod demo;
 pub mod determine;
+pub mod exchange;
 pub mod fresh;
 pub mod home;
 pub mod intake;

@@ -89,6 +89,8 @@ pub struct ListQuery {
     pub keys: Option<Vec<String>>,
     /// Only children of this record.
     pub parent: Option<RecordId>,
+    /// Only children of the records of this register that its query finds.
+    pub above: Option<(RegisterId, Box<ListQuery>)>,
     /// Name, part of it, or its sound; or the beginning of the key.
     pub search: Option<String>,
     /// Order.
@@ -108,6 +110,7 @@ impl Default for ListQuery {
             filters: Vec::new(),
             keys: None,
             parent: None,
+            above: None,
             search: None,
             sort: Sort::Place,
             descending: false,
@@ -127,18 +130,19 @@ pub struct Page {
 }
 
 /// Text and arguments of a `where`.
-struct Conditions {
-    text: String,
-    arguments: SqliteArguments,
+#[derive(Default)]
+pub(crate) struct Conditions {
+    pub(crate) text: String,
+    pub(crate) arguments: SqliteArguments,
 }
 
 impl Conditions {
-    fn and(&mut self, text: &str) {
+    pub(crate) fn and(&mut self, text: &str) {
         self.text.push_str(" and ");
         self.text.push_str(text);
     }
 
-    fn bind<'q, T: sqlx::Encode<'q, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(
+    pub(crate) fn bind<'q, T: sqlx::Encode<'q, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(
         &mut self,
         value: T,
     ) -> Result<(), StoreError> {
@@ -147,18 +151,27 @@ impl Conditions {
 }
 
 impl Reader {
-    fn register(&self, register: RegisterId) -> Result<&Register, StoreError> {
+    pub(crate) fn register(&self, register: RegisterId) -> Result<&Register, StoreError> {
         let found = self.store.pack.registers.get(register.index());
         found.ok_or_else(|| StoreError::Absent(format!("of register {}", register.0)))
     }
 
-    /// The one place where queries are bound to the scope.
-    fn conditions(&self, register: RegisterId, query: &ListQuery) -> Result<Option<Conditions>, StoreError> {
+    pub(crate) fn conditions(&self, register: RegisterId, query: &ListQuery) -> Result<Option<Conditions>, StoreError> {
+        let mut conditions = Conditions::default();
+        Ok(self.add_conditions(register, query, &mut conditions)?.then_some(conditions))
+    }
+
+    /// The one place where queries are bound to the scope; false: nothing is seen.
+    fn add_conditions(
+        &self,
+        register: RegisterId,
+        query: &ListQuery,
+        conditions: &mut Conditions,
+    ) -> Result<bool, StoreError> {
         let definition = self.register(register)?;
-        let Some(prefix) = self.scope.narrowed(register, query.division.as_deref()) else { return Ok(None) };
-        let mut conditions = Conditions { text: String::new(), arguments: SqliteArguments::default() };
+        let Some(prefix) = self.scope.narrowed(register, query.division.as_deref()) else { return Ok(false) };
         if prefix.is_empty() {
-            conditions.text.push_str(" where 1");
+            conditions.text.push_str(" where true");
         } else {
             conditions.text.push_str(" where _division >= ? and _division < ?");
             conditions.bind(prefix.clone())?;
@@ -168,18 +181,25 @@ impl Reader {
             conditions.and("_parent = ?");
             conditions.bind(parent.0)?;
         }
+        if let Some((above, wanted)) = &query.above {
+            conditions.and(&format!("_parent in (select _id from {}", schema::table(self.register(*above)?)));
+            if !self.add_conditions(*above, wanted, conditions)? {
+                return Ok(false);
+            }
+            conditions.text.push(')');
+        }
         if let Some(keys) = &query.keys {
             let key = key_column(definition);
             conditions.and(&format!("{key} in (select value from json_each(?))"));
             conditions.bind(serde_json::to_string(keys)?)?;
         }
         for filter in &query.filters {
-            self.filter(definition, filter, &mut conditions)?;
+            self.filter(definition, filter, conditions)?;
         }
         if let Some(words) = query.search.as_deref().filter(|words| !words.trim().is_empty()) {
-            searched(register, definition, words, &mut conditions)?;
+            searched(register, definition, words, conditions)?;
         }
-        Ok(Some(conditions))
+        Ok(true)
     }
 
     fn filter(&self, register: &Register, filter: &Filter, conditions: &mut Conditions) -> Result<(), StoreError> {
@@ -334,7 +354,12 @@ impl Reader {
         tokio::task::block_in_place(|| bulk::read(&mut handle, &self.store.pack, register, &prefix))
     }
 
-    fn record(&self, register: RegisterId, definition: &Register, row: &SqliteRow) -> Result<Record, StoreError> {
+    pub(crate) fn record(
+        &self,
+        register: RegisterId,
+        definition: &Register,
+        row: &SqliteRow,
+    ) -> Result<Record, StoreError> {
         let pack: &Pack = &self.store.pack;
         let mut values = Vec::with_capacity(definition.fields.len());
         for field in &definition.fields {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use bangfu_policy::model::{Pack, RegisterId, Value};
 use bangfu_policy::{SourceFile, load};
-use bangfu_store::{Actor, Duplicates, Filter, ListQuery, Operator, RecordId, Scope, SecretKeys, Store, StoreError};
+use bangfu_store::{
+    Actor, Duplicates, Filter, ListQuery, Operator, Reader, RecordId, Scope, SecretKeys, Store, StoreError,
+};
 
 const PACK: &str = r"
 policy: {id: small, title: {en: Small}, version: '1', languages: [en], root: '1', currency: {code: XXX, symbol: {en: x}}}
@@ -285,4 +287,60 @@ fn the_tables_are_these() {
     let pack = pack();
     let sql: Vec<String> = pack.registers.iter().flat_map(bangfu_store::schema::create).collect();
     insta::assert_snapshot!(sql.join(";\n"));
+}
+
+/// Keys of what a stream sends.
+async fn streamed(reader: &Reader, register: RegisterId, query: &ListQuery) -> Vec<(String, RecordId)> {
+    let (send, mut receive) = tokio::sync::mpsc::channel(1);
+    let mut rows = Vec::new();
+    let reading = reader.stream(register, query, send);
+    let writing = async {
+        while let Some(some) = receive.recv().await {
+            rows.extend(some.into_iter().map(|row| (row.owner, row.record.id)));
+        }
+    };
+    let (read, ()) = tokio::join!(reading, writing);
+    read.unwrap();
+    rows
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_and_streams_go_on_after_a_record_and_stay_within_the_scope() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    for division in ["1201", "1102", "1101"] {
+        load_all(&store, "household", &households(700, division), Duplicates::Refuse).await;
+    }
+    let people = batch(&[
+        ("household_no", &["1101000001", "1102000001", "1201000001"]),
+        ("person_no", &["p3", "p1", "p2"]),
+        ("sex", &["1", "2", "2"]),
+    ]);
+    load_all(&store, "person", &people, Duplicates::Refuse).await;
+    let household = register(&store, "household");
+    let reader = store.reader(&Scope::division("11"));
+    let query = ListQuery { limit: 300, ..ListQuery::default() };
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = reader.rows_after(household, &query, after).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.record.id);
+        seen.extend(page.iter().map(|row| (row.owner.clone(), row.record.id)));
+    }
+    assert_eq!(seen.len(), 1400);
+    assert!(seen.is_sorted_by(|a, b| a.0 <= b.0), "in the order of places");
+    assert_eq!(streamed(&reader, household, &query).await, seen);
+    let asked = ListQuery { division: Some("12".to_owned()), ..query.clone() };
+    assert!(reader.rows_after(household, &asked, None).await.unwrap().is_empty());
+    assert!(streamed(&reader, household, &asked).await.is_empty());
+    let outside = store.reader(&Scope::everything()).get(household, "1201000001").await.unwrap().unwrap();
+    let refused = reader.rows_after(household, &query, Some(outside.id)).await;
+    assert!(matches!(refused, Err(StoreError::Absent(_))), "a place outside of the scope is none");
+    // Only what belongs to records that are found.
+    let person = register(&store, "person");
+    let found = ListQuery { search: Some("1102000001".to_owned()), ..ListQuery::default() };
+    let below = ListQuery { above: Some((household, Box::new(found))), ..ListQuery::default() };
+    let owners: Vec<String> = streamed(&reader, person, &below).await.into_iter().map(|(owner, _)| owner).collect();
+    assert_eq!(owners, ["1102000001"]);
+    assert_eq!(reader.count(person, &below).await.unwrap(), 1);
 }

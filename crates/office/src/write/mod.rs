@@ -1,9 +1,11 @@
 //! Rows of texts → files that open well in Excel.
 
+mod archive;
 mod csv_file;
 mod workbook;
 
-pub use csv_file::write_csv;
+pub use archive::Archive;
+pub use csv_file::{CsvReader, CsvRows, write_csv};
 pub use workbook::write_workbook;
 
 /// How a column is written.

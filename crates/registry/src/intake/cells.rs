@@ -11,7 +11,7 @@ use super::mapping::Part;
 const EXAMPLES: usize = 8;
 
 /// Why a cell is refused.
-pub(super) struct Refused {
+pub(crate) struct Refused {
     pub rule: &'static str,
     pub message: String,
     pub advice: String,
@@ -41,18 +41,33 @@ pub(super) fn read(
     let foreign = one.system.as_ref().and_then(|system| list?.foreign.get(system)?.get(&text));
     let value = match foreign {
         Some(position) => Value::Integer(*position as i64),
-        None => parse_any(&text, field.ty, pack, language).map_err(|error| Refused {
-            rule: "type",
-            message: words(&error, list, language),
-            advice: match list {
-                Some(list) => code_advice(list, language),
-                None => error.advice_in(language).to_owned(),
-            },
-        })?,
+        None => return checked(pack, field, &text, language).map(Some),
     };
-    range(pack, field, &value, language)?;
-    pattern(pack, field, &value, language)?;
+    keeps_rules(pack, field, &value, language)?;
     Ok(Some(value))
+}
+
+/// The value that a text of a field means, if it keeps the rules of the field.
+pub(crate) fn checked(pack: &Pack, field: &Field, text: &str, language: &str) -> Result<Value, Refused> {
+    let list = match field.ty {
+        FieldType::Code(list) => pack.codes.get(list.index()),
+        _ => None,
+    };
+    let value = parse_any(text, field.ty, pack, language).map_err(|error| Refused {
+        rule: "type",
+        message: words(&error, list, language),
+        advice: match list {
+            Some(list) => code_advice(list, language),
+            None => error.advice_in(language).to_owned(),
+        },
+    })?;
+    keeps_rules(pack, field, &value, language)?;
+    Ok(value)
+}
+
+fn keeps_rules(pack: &Pack, field: &Field, value: &Value, language: &str) -> Result<(), Refused> {
+    range(pack, field, value, language)?;
+    pattern(pack, field, value, language)
 }
 
 /// Reads a value; labels of codes are taken in every language of the pack.

@@ -5,7 +5,7 @@
 //!                                                              └─────────► problems (row, column, value, rule, advice)
 //! ```
 
-mod cells;
+pub(crate) mod cells;
 mod compile;
 mod import;
 mod joining;

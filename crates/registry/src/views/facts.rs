@@ -1,7 +1,7 @@
 //! Facts for pages: records of the store as plain values, tables as files.
 
 use bangfu_office::OfficeError;
-use bangfu_office::write::{CellKind, ColumnSpec, SheetSpec, write_csv, write_workbook};
+use bangfu_office::write::{CellKind, ColumnSpec, SheetSpec, write_workbook};
 use bangfu_policy::model::{Entity, Pack, RegisterId, Value, text_in};
 use bangfu_store::{Filter, ListQuery, Operator, Reader, Record, RecordId, Scope, Sort, Store, StoreError};
 use serde::Serialize;
@@ -17,6 +17,7 @@ const MOST_BELOW: u64 = 100_000;
 #[derive(Clone)]
 pub struct Facts {
     store: Store,
+    scope: Scope,
     reader: Reader,
 }
 
@@ -72,14 +73,41 @@ pub struct DifferenceLine {
 impl Facts {
     /// Reads a store within a scope.
     pub fn new(store: Store, scope: &Scope) -> Self {
-        Self { reader: store.reader(scope), store }
+        Self { reader: store.reader(scope), scope: scope.clone(), store }
     }
 
-    fn pack(&self) -> &Pack {
+    pub(crate) fn pack(&self) -> &Pack {
         self.store.pack()
     }
 
-    fn fact(&self, record: Record) -> Fact {
+    /// The reader, bound to the scope.
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// What a listing asks the store for.
+    pub(crate) fn query(&self, listing: &Listing) -> ListQuery {
+        ListQuery {
+            division: within(self.pack(), &listing.division),
+            filters: listing.conditions.iter().map(filter).collect(),
+            search: listing.search.clone(),
+            sort: listing.sort.map_or(Sort::Place, |(field, _)| Sort::Field(field)),
+            descending: listing.sort.is_some_and(|(_, descending)| descending),
+            offset: listing.page.saturating_sub(1).saturating_mul(listing.limit),
+            limit: listing.limit,
+            ..ListQuery::default()
+        }
+    }
+
+    pub(crate) fn fact(&self, record: Record) -> Fact {
         let key = self.pack().registers.get(record.register.index()).and_then(|register| register.key);
         let id = match key.and_then(|key| record.values.get(usize::from(key))) {
             Some(Some(Value::Text(text))) => text.clone(),
@@ -106,16 +134,7 @@ impl Facts {
     /// # Errors
     /// The store fails; the same holds for all that follows.
     pub async fn page(&self, listing: &Listing) -> Result<(Vec<Fact>, u64), StoreError> {
-        let query = ListQuery {
-            division: within(self.pack(), &listing.division),
-            filters: listing.conditions.iter().map(filter).collect(),
-            search: listing.search.clone(),
-            sort: listing.sort.map_or(Sort::Place, |(field, _)| Sort::Field(field)),
-            descending: listing.sort.is_some_and(|(_, descending)| descending),
-            offset: listing.page.saturating_sub(1).saturating_mul(listing.limit),
-            limit: listing.limit,
-            ..ListQuery::default()
-        };
+        let query = self.query(listing);
         let page = self.reader.list(listing.register, &query).await?;
         Ok((self.facts(page.records), page.total))
     }
@@ -273,16 +292,6 @@ impl Table {
     fn sheet(self) -> SheetSpec {
         let columns = self.columns.into_iter().map(|(title, _)| ColumnSpec::new(title, CellKind::Text)).collect();
         SheetSpec { name: self.title, columns, rows: self.rows }
-    }
-
-    /// As CSV with byte order mark.
-    ///
-    /// # Errors
-    /// It cannot be written.
-    pub fn csv(self) -> Result<Vec<u8>, OfficeError> {
-        let mut bytes = Vec::new();
-        write_csv(&mut bytes, &self.sheet())?;
-        Ok(bytes)
     }
 
     /// As a workbook.

@@ -13,6 +13,7 @@ pub(crate) mod convert;
 mod files;
 mod manifest;
 mod matching;
+mod rows;
 pub(crate) mod writer;
 
 use std::collections::{BTreeMap, HashMap};
@@ -28,6 +29,7 @@ use crate::frame::Frame;
 use crate::needs::Needs;
 
 pub use manifest::{FileEntry, Manifest, RegisterEntry, snapshot_hash};
+pub use rows::ParquetRows;
 pub use writer::Writer;
 
 /// A snapshot that cannot be read or written.

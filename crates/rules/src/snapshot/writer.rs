@@ -9,13 +9,10 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bangfu_policy::model::{Pack, RegisterId};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::Compression;
-use parquet::file::properties::WriterProperties;
 use sha2::{Digest, Sha256};
 
 use super::manifest::hex;
-use super::{FileEntry, Manifest, RegisterEntry, SnapshotError, schema};
+use super::{FileEntry, Manifest, ParquetRows, RegisterEntry, SnapshotError, schema};
 
 /// Writes files of a snapshot and, at the end, its manifest. Files that are not written stay as they are.
 pub struct Writer<'p> {
@@ -187,7 +184,7 @@ pub(crate) fn write_parquet(
 /// A Parquet file that grows beside its place, until it is whole.
 pub(crate) struct ParquetFile {
     path: PathBuf,
-    writer: ArrowWriter<Hashed>,
+    writer: ParquetRows<Hashed>,
     rows: u64,
 }
 
@@ -195,26 +192,20 @@ impl ParquetFile {
     pub(crate) fn create(path: &Path, columns: &SchemaRef) -> Result<Self, SnapshotError> {
         let failed = |source| SnapshotError::File { path: path.to_owned(), source };
         let file = File::create(path.with_extension("parquet.new")).map_err(failed)?;
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::LZ4_RAW)
-            .set_max_row_group_row_count(Some(262_144))
-            .build();
-        let hashed = Hashed { file, hasher: Sha256::new() };
-        let writer = ArrowWriter::try_new(hashed, columns.clone(), Some(properties))
-            .map_err(|source| SnapshotError::Parquet { path: path.to_owned(), source })?;
+        let writer = ParquetRows::new(Hashed { file, hasher: Sha256::new() }, path, columns)?;
         Ok(Self { path: path.to_owned(), writer, rows: 0 })
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), SnapshotError> {
         self.rows += batch.num_rows() as u64;
-        self.writer.write(batch).map_err(|source| SnapshotError::Parquet { path: self.path.clone(), source })
+        self.writer.write(batch)
     }
 
     /// Puts the file in its place; rows and SHA-256.
     pub(crate) fn finish(self) -> Result<(u64, String), SnapshotError> {
         let Self { path, writer, rows } = self;
         let failed = |source| SnapshotError::File { path: path.clone(), source };
-        let hashed = writer.into_inner().map_err(|source| SnapshotError::Parquet { path: path.clone(), source })?;
+        let hashed = writer.finish()?;
         hashed.file.sync_all().map_err(failed)?;
         std::fs::rename(path.with_extension("parquet.new"), &path).map_err(failed)?;
         Ok((rows, hex(&hashed.hasher.finalize())))

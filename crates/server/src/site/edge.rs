@@ -11,6 +11,10 @@ use axum::response::{IntoResponse, Response};
 use tower_http::compression::CompressionLayer;
 
 use super::Shared;
+use super::api::{
+    self,
+    problem::{Problem, of_status},
+};
 use super::error::PageError;
 use super::visit::{SETTINGS, Visit};
 
@@ -44,9 +48,13 @@ async fn finish(State(site): State<Shared>, request: Request, next: Next) -> Res
     let (parts, body) = request.into_parts();
     let visit = Visit::read(&site, &parts.uri, &parts.headers);
     let asked: Vec<(&str, String)> = settings_asked(parts.uri.query().unwrap_or_default());
-    let page = !parts.uri.path().starts_with("/assets/");
+    let path = parts.uri.path();
+    let asset = path.starts_with("/assets/");
+    let interface = path.starts_with(api::ROOT);
     let mut response = next.run(Request::from_parts(parts, body)).await;
-    if let Some(error) = response.extensions_mut().remove::<Arc<PageError>>() {
+    if interface {
+        response = problem(&site, &visit, response);
+    } else if let Some(error) = response.extensions_mut().remove::<Arc<PageError>>() {
         response = error_page(&site, &visit, &error);
     } else if response.status() == StatusCode::METHOD_NOT_ALLOWED || response.status() == StatusCode::BAD_REQUEST {
         response = error_page(&site, &visit, &PageError::BadRequest(response.status().to_string()));
@@ -61,11 +69,26 @@ async fn finish(State(site): State<Shared>, request: Request, next: Next) -> Res
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    if page {
+    if interface {
+        // Kept by the client only, and asked for again with its ETag.
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        headers.append(header::VARY, HeaderValue::from_static("Cookie"));
+    } else if !asset {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.append(header::VARY, HeaderValue::from_static("Cookie, HX-Request"));
     }
     response
+}
+
+/// What went wrong below the interface's root, as a problem.
+fn problem(site: &Shared, visit: &Visit, mut response: Response) -> Response {
+    let extensions = response.extensions_mut();
+    let page = extensions.remove::<Arc<PageError>>().map(|error| Arc::new(Problem::from(&*error)));
+    let found = extensions.remove::<Arc<Problem>>().or(page);
+    match found.or_else(|| of_status(response.status()).map(Arc::new)) {
+        Some(problem) => problem.answer(site, visit.language),
+        None => response,
+    }
 }
 
 fn settings_asked(query: &str) -> Vec<(&'static str, String)> {

@@ -3,9 +3,12 @@
 //! Read-only, and for the loopback address only as long as there is no log-in. Pages are made here from the view
 //! models of `bangfu_registry::views`; no rule and no name of a policy stands in this crate.
 
+pub mod api;
 pub mod assets;
+pub mod download;
 pub mod edge;
 pub mod error;
+pub mod guard;
 pub mod own;
 pub mod pages;
 pub mod routes;

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::{MethodRouter, get};
 
-use super::{Shared, assets, pages};
+use super::{Shared, api, assets, pages};
 
 /// Every address with what answers it.
 pub fn table() -> Vec<(&'static str, MethodRouter<Shared>)> {
@@ -21,12 +21,25 @@ pub fn table() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/policy/register/{id}", get(pages::policy::register)),
         ("/policy/codes/{id}", get(pages::policy::codes)),
         ("/registry", get(pages::registry::index)),
+        ("/registry/datapackage.json", get(pages::registry::described)),
+        ("/registry/export.zip", get(pages::registry::package)),
         ("/registry/{id}", get(pages::registry::list)),
         ("/registry/{id}/{record}", get(pages::registry::record)),
         ("/division/{code}", get(pages::registry::division)),
         ("/determinations", get(pages::determinations::index)),
         ("/determinations/list", get(pages::determinations::list)),
         ("/what-if", get(pages::what_if::what_if)),
+        ("/api", get(api::about)),
+        ("/api/v1/openapi.json", get(api::document)),
+        ("/api/v1/registers", get(api::registers::index)),
+        ("/api/v1/registers/{id}", get(api::registers::one)),
+        ("/api/v1/registers/{id}/records", get(api::records::list)),
+        ("/api/v1/registers/{id}/records/{record}", get(api::records::one).patch(api::write::change)),
+        ("/api/v1/registers/{id}/records/{record}/history", get(api::records::history)),
+        ("/api/v1/indicators", get(api::figures::indicators)),
+        ("/api/v1/determinations", get(api::figures::determinations)),
+        ("/api/v1/determinations/{id}", get(api::figures::determination)),
+        ("/api/v1/policy/coverage", get(api::figures::coverage)),
         ("/healthz", get(pages::health)),
         ("/assets/{hash}/{name}", get(assets::serve)),
     ]

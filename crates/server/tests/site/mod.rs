@@ -1,5 +1,8 @@
 //! The site: every page in both languages, valid HTML, and no finding of axe in a real browser.
 
+mod api;
 mod browser;
+mod exports;
 pub(crate) mod fixture;
 mod pages;
+mod shape;

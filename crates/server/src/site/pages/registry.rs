@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bangfu_policy::model::{Entity, Pack, RegisterId, RegisterKind, text_in};
+use bangfu_registry::exchange::export::Form;
+use bangfu_registry::exchange::table_schema::{self, Content};
 use bangfu_registry::views::facts::Table;
 use bangfu_registry::views::file::{self, Fact, Material};
 use bangfu_registry::views::problems;
@@ -13,13 +16,14 @@ use bangfu_registry::views::{figures, listing, overview, reference};
 
 use super::reasons;
 use crate::site::Shared;
+use crate::site::download::{self, What};
 use crate::site::error::PageError;
 use crate::site::own::own;
 use crate::site::visit::Visit;
 
 type Page = Result<Response, PageError>;
 
-/// Records of an export at most: what a spreadsheet opens without trouble.
+/// Records of a workbook at most: what a spreadsheet opens without trouble.
 pub const LARGEST_EXPORT: u64 = 50_000;
 
 /// The register whose records lie in the lowest divisions: the one that most pages lead to.
@@ -125,12 +129,42 @@ pub fn place_below(site: &Shared, visit: &Visit, code: &str) -> String {
 /// A list as a file: the same filter, all pages.
 pub async fn export(State(site): State<Shared>, visit: Visit, Path((id, kind)): Path<(String, String)>) -> Page {
     let register_id = find(&site.pack, &id)?;
-    let mut query = asked(&site, &visit, register_id)?;
+    let query = asked(&site, &visit, register_id)?;
+    let (form, media, ending) = match kind.as_str() {
+        "export.xlsx" => return workbook(&site, &visit, query).await,
+        "export.csv" => {
+            let form = Form::Csv(site.text(&visit, "division-code"), site.text(&visit, "division"));
+            (form, "text/csv; charset=utf-8", "csv")
+        }
+        "export.parquet" => (Form::Parquet, "application/vnd.apache.parquet", "parquet"),
+        "export.zip" => (Form::Package, "application/zip", "zip"),
+        _ => return Err(PageError::not_found("page", visit.path)),
+    };
+    let name = format!("{id}-{}.{ending}", visit.division);
+    Ok(download::stream(&site, visit.language, media, &name, What::List(Box::new(query), form)))
+}
+
+/// All registers below the division in view as one data package.
+pub async fn package(State(site): State<Shared>, visit: Visit) -> Response {
+    let name = format!("{}-{}.zip", site.pack.policy.id, visit.division);
+    let below = (visit.division != site.pack.policy.root).then(|| visit.division.clone());
+    download::stream(&site, visit.language, "application/zip", &name, What::Everything(below))
+}
+
+/// The description of all registers, without their records.
+pub async fn described(State(site): State<Shared>, visit: Visit) -> Json<serde_json::Value> {
+    let registers: Vec<_> = (0..site.pack.registers.len()).map(|n| RegisterId(n as u16)).collect();
+    let content = Content { registers: &registers, whole: true, language: visit.language };
+    Json(table_schema::package(&site.pack, &site.pack.policy.id, &content))
+}
+
+/// A list as a workbook, which is made in memory and therefore cut.
+async fn workbook(site: &Shared, visit: &Visit, mut query: listing::Listing) -> Page {
     query.page = 1;
     query.limit = LARGEST_EXPORT;
     let (facts, total) = site.facts.page(&query).await?;
-    let table = file::children(&site.pack, register_id, &facts, &site.places, visit.language);
-    let mut columns = vec![(site.text(&visit, "division-code"), false), (site.text(&visit, "division"), false)];
+    let table = file::children(&site.pack, query.register, &facts, &site.places, visit.language);
+    let mut columns = vec![(site.text(visit, "division-code"), false), (site.text(visit, "division"), false)];
     columns.extend(table.columns);
     let mut rows: Vec<Vec<String>> = facts
         .iter()
@@ -153,15 +187,10 @@ pub async fn export(State(site): State<Shared>, visit: Visit, Path((id, kind)): 
         last.first_mut().into_iter().for_each(|cell| cell.clone_from(&note));
         rows.push(last);
     }
-    let table = Table { title: table.title, columns, rows };
-    let (kind, bytes) = match kind.as_str() {
-        "export.csv" => ("text/csv; charset=utf-8", table.csv()?),
-        "export.xlsx" => ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", table.xlsx()?),
-        _ => return Err(PageError::not_found("page", visit.path)),
-    };
-    let extension = if kind.starts_with("text") { "csv" } else { "xlsx" };
-    let name = format!("attachment; filename=\"{id}-{}.{extension}\"", visit.division);
-    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], bytes).into_response())
+    let bytes = Table { title: table.title, columns, rows }.xlsx()?;
+    let media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+    let name = format!("attachment; filename=\"{}-{}.xlsx\"", table.id, visit.division);
+    Ok(([(header::CONTENT_TYPE, media.to_owned()), (header::CONTENT_DISPOSITION, name)], bytes).into_response())
 }
 
 /// A record's file. An address like `/registry/household/export.csv` is the list as a file.

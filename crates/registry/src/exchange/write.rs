@@ -1,0 +1,129 @@
+//! Changes of records that come as JSON: every field is read by its type and must keep its rules, as in an import.
+
+use bangfu_policy::model::{Field, FieldType, Pack, Register, Value};
+use bangfu_store::{Actor, Filter, ListQuery, Operator, Row, StoreError};
+use serde_json::{Map, Value as Json};
+
+use super::{json, records};
+use crate::intake::cells;
+use crate::views::facts::Facts;
+
+/// Why a field is refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wrong {
+    /// Id of the field.
+    pub field: String,
+    /// What is wrong and what to write instead.
+    pub words: String,
+}
+
+/// Fields with their new values; `None` empties one.
+pub type Values = Vec<(u16, Option<Value>)>;
+
+/// Who changes a record, why, and when (milliseconds since 1970-01-01 UTC).
+#[derive(Clone, Debug)]
+pub struct Stamp<'a> {
+    /// Who.
+    pub actor: &'a Actor,
+    /// Why.
+    pub reason: &'a str,
+    /// When.
+    pub at: i64,
+}
+
+/// Values of fields from JSON, or everything that is wrong with them.
+///
+/// # Errors
+/// Fields that do not exist, are required and emptied, or are not of their type or beyond their rules.
+pub fn values(
+    pack: &Pack,
+    register: &Register,
+    given: &Map<String, Json>,
+    language: &str,
+) -> Result<Values, Vec<Wrong>> {
+    let (mut values, mut all) = (Vec::new(), Vec::new());
+    for (name, given) in given {
+        let found = register.fields.iter().enumerate().find(|(_, field)| field.id == *name);
+        let read = match found {
+            Some((n, field)) => value(pack, field, given, language).map(|value| (n as u16, value)),
+            None => Err(say(language, "没有此字段", "there is no such field")),
+        };
+        match read {
+            Ok(pair) => values.push(pair),
+            Err(words) => all.push(Wrong { field: name.clone(), words }),
+        }
+    }
+    if all.is_empty() { Ok(values) } else { Err(all) }
+}
+
+fn say(language: &str, zh: &str, en: &str) -> String {
+    if language == "zh" { zh } else { en }.to_owned()
+}
+
+fn value(pack: &Pack, field: &Field, given: &Json, language: &str) -> Result<Option<Value>, String> {
+    let text = match given {
+        Json::Null => String::new(),
+        Json::String(text) => text.trim().to_owned(),
+        Json::Bool(truth) => truth.to_string(),
+        Json::Number(number) => number.to_string(),
+        _ => return Err(say(language, "填写单个值", "write one value")),
+    };
+    if text.is_empty() && field.required {
+        return Err(say(language, "必填项不能为空", "this is required and cannot be emptied"));
+    }
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let refused = |refused: cells::Refused| format!("{}; {}", refused.message, refused.advice);
+    cells::checked(pack, field, &text, language).map(Some).map_err(refused)
+}
+
+/// What a record's new values contradict elsewhere: a number that another record has, a record or division that does
+/// not exist.
+///
+/// # Errors
+/// The store fails.
+pub async fn conflicts(facts: &Facts, row: &Row, values: &Values, language: &str) -> Result<Vec<Wrong>, StoreError> {
+    let register_id = row.record.register;
+    let Some(register) = facts.pack().registers.get(register_id.index()) else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for (n, value) in values {
+        let (Some(field), Some(value)) = (register.fields.get(usize::from(*n)), value) else { continue };
+        let wrong = |zh: &str, en: &str| Wrong { field: field.id.clone(), words: say(language, zh, en) };
+        if field.unique || register.key == Some(*n) {
+            let filter = Filter { field: *n, operator: Operator::In, values: vec![value.clone()] };
+            let query = ListQuery { filters: vec![filter], limit: 2, ..ListQuery::default() };
+            let others = facts.reader().list(register_id, &query).await?.records;
+            if let Some(other) = others.iter().find(|other| other.id != row.record.id) {
+                let address = json::address(register, other);
+                all.push(wrong(&format!("已用于 {address}"), &format!("{address} has it already")));
+            }
+        }
+        match (field.ty, value) {
+            (FieldType::Reference(to), Value::Text(key)) if records::find(facts, to, key).await?.is_none() => {
+                all.push(wrong("没有此记录", "there is no such record"));
+            }
+            (FieldType::Division, Value::Text(code)) => {
+                let known = facts.reader().divisions().await?;
+                if known.binary_search_by(|division| division.code.as_str().cmp(code)).is_err() {
+                    all.push(wrong("没有此行政区划", "there is no such division"));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(all)
+}
+
+/// Changes fields of a record as it was read; the record as it is now.
+///
+/// # Errors
+/// It was changed meanwhile, lies outside of the scope, or the store fails; then nothing was changed.
+pub async fn change(facts: &Facts, row: &Row, values: &Values, stamp: &Stamp<'_>) -> Result<Row, StoreError> {
+    let record = &row.record;
+    let mut change = facts.store().change(facts.scope(), stamp.actor, stamp.reason, stamp.at).await?;
+    change.update(record.register, record.id, record.version, values).await?;
+    change.commit().await?;
+    let address = format!("~{}", record.id.0);
+    records::find(facts, record.register, &address).await?.ok_or(StoreError::Absent(address))
+}
