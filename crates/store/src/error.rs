@@ -47,6 +47,17 @@ pub enum StoreError {
         /// Version that was edited.
         given: i64,
     },
+    /// Another record has it already.
+    #[error("another record of {register} has this already ({})", if fields.is_empty() { "its owner and period".to_owned() } else { fields.join(", ") })]
+    Taken {
+        /// The register.
+        register: String,
+        /// The fields that must differ; none: there is already a record for the owner and period.
+        fields: Vec<String>,
+    },
+    /// Other records belong to it.
+    #[error("records of {0} belong to it; remove or move them first")]
+    Holds(String),
     /// A batch without a column.
     #[error("the rows have no column `{0}`")]
     Column(String),

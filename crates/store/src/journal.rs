@@ -18,7 +18,7 @@ pub struct Entry {
     pub actor: String,
     /// Why.
     pub reason: String,
-    /// `insert`, `update`, `load`, `divisions`.
+    /// `insert`, `update`, `remove`, `load`, `divisions`.
     pub action: String,
     /// Register.
     pub register: String,

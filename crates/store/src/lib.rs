@@ -22,7 +22,7 @@ pub mod scope;
 pub mod search;
 pub mod secrets;
 
-pub use change::{Actor, Change, Duplicates, LoadReport};
+pub use change::{Actor, Change, Duplicates, LoadReport, Owner};
 pub use connection::Store;
 pub use error::StoreError;
 pub use ids::{JournalSeq, RecordId};

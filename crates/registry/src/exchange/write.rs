@@ -1,7 +1,8 @@
 //! Changes of records that come as JSON: every field is read by its type and must keep its rules, as in an import.
 
-use bangfu_policy::model::{Field, FieldType, Pack, Register, Value};
-use bangfu_store::{Actor, Filter, ListQuery, Operator, Row, StoreError};
+use bangfu_policy::model::{Entity, Field, FieldType, Pack, Register, RegisterId, Value};
+use bangfu_policy::period;
+use bangfu_store::{Actor, Filter, ListQuery, Operator, Owner, RecordId, Row, StoreError};
 use serde_json::{Map, Value as Json};
 
 use super::{json, records};
@@ -78,13 +79,18 @@ fn value(pack: &Pack, field: &Field, given: &Json, language: &str) -> Result<Opt
     cells::checked(pack, field, &text, language).map(Some).map_err(refused)
 }
 
-/// What a record's new values contradict elsewhere: a number that another record has, a record or division that does
+/// What new values of a record (`own`: the one that has them) contradict elsewhere: a number that another record has, a record or division that does
 /// not exist.
 ///
 /// # Errors
 /// The store fails.
-pub async fn conflicts(facts: &Facts, row: &Row, values: &Values, language: &str) -> Result<Vec<Wrong>, StoreError> {
-    let register_id = row.record.register;
+pub async fn conflicts(
+    facts: &Facts,
+    register_id: RegisterId,
+    own: Option<RecordId>,
+    values: &Values,
+    language: &str,
+) -> Result<Vec<Wrong>, StoreError> {
     let Some(register) = facts.pack().registers.get(register_id.index()) else { return Ok(Vec::new()) };
     let mut all = Vec::new();
     for (n, value) in values {
@@ -94,7 +100,7 @@ pub async fn conflicts(facts: &Facts, row: &Row, values: &Values, language: &str
             let filter = Filter { field: *n, operator: Operator::In, values: vec![value.clone()] };
             let query = ListQuery { filters: vec![filter], limit: 2, ..ListQuery::default() };
             let others = facts.reader().list(register_id, &query).await?.records;
-            if let Some(other) = others.iter().find(|other| other.id != row.record.id) {
+            if let Some(other) = others.iter().find(|other| Some(other.id) != own) {
                 let address = json::address(register, other);
                 all.push(wrong(&format!("已用于 {address}"), &format!("{address} has it already")));
             }
@@ -126,4 +132,81 @@ pub async fn change(facts: &Facts, row: &Row, values: &Values, stamp: &Stamp<'_>
     change.commit().await?;
     let address = format!("~{}", record.id.0);
     records::find(facts, record.register, &address).await?.ok_or(StoreError::Absent(address))
+}
+
+/// Required fields that a new record does not have.
+pub fn absent(register: &Register, values: &Values, language: &str) -> Vec<Wrong> {
+    let given = |n: usize| values.iter().any(|(index, value)| usize::from(*index) == n && value.is_some());
+    let fields = register.fields.iter().enumerate().filter(|(n, field)| field.required && !given(*n));
+    fields
+        .map(|(_, field)| Wrong {
+            field: field.id.clone(),
+            words: say(language, "必填项，请填写", "this is required; write a value"),
+        })
+        .collect()
+}
+
+/// What a new record of a register belongs to: the code of a division, or the address of a record above.
+///
+/// # Errors
+/// The store fails.
+pub async fn owner(facts: &Facts, register: &Register, address: &str) -> Result<Option<Owner>, StoreError> {
+    match register.parent {
+        Entity::Level(level) => {
+            let digits = facts.pack().levels.get(level.index()).map_or(0, |level| level.digits);
+            let known = facts.reader().divisions().await?;
+            let found = address.len() == digits && known.iter().any(|division| division.code == address);
+            Ok(found.then(|| Owner::Division(address.to_owned())))
+        }
+        Entity::Register(above) => {
+            Ok(records::find(facts, above, address).await?.map(|row| Owner::Record(row.record.id)))
+        }
+    }
+}
+
+/// The period of a new record as written, `2016` or `2016Q3`; none where the register has no periods.
+///
+/// # Errors
+/// It is no period of the register.
+pub fn period(register: &Register, text: &str, language: &str) -> Result<Option<i32>, Wrong> {
+    let wrong = |zh: &str, en: &str| Wrong { field: "period".to_owned(), words: say(language, zh, en) };
+    match register.kind {
+        RegisterKind::Every(every, _) => period::parse(text.trim(), every)
+            .map(Some)
+            .ok_or_else(|| wrong("填写期间，如 2016 或 2016Q3", "write the period, such as 2016 or 2016Q3")),
+        _ => Ok(None),
+    }
+}
+
+/// Adds a record.
+///
+/// # Errors
+/// The owner is gone, another record is in its place, it lies outside of the scope, or the store fails; then nothing
+/// was changed.
+pub async fn create(
+    facts: &Facts,
+    register: RegisterId,
+    owner: &Owner,
+    period: Option<i32>,
+    values: &Values,
+    stamp: &Stamp<'_>,
+) -> Result<Row, StoreError> {
+    let mut change = facts.store().change(facts.scope(), stamp.actor, stamp.reason, stamp.at).await?;
+    let id = change.insert(register, owner, period, values).await?;
+    change.commit().await?;
+    let address = format!("~{}", id.0);
+    records::find(facts, register, &address).await?.ok_or(StoreError::Absent(address))
+}
+
+/// Removes a record as it was read; its values stay in the journal.
+///
+/// # Errors
+/// Records belong to it, it was changed meanwhile, lies outside of the scope, or the store fails; then nothing was
+/// changed.
+pub async fn remove(facts: &Facts, row: &Row, stamp: &Stamp<'_>) -> Result<(), StoreError> {
+    let record = &row.record;
+    let mut change = facts.store().change(facts.scope(), stamp.actor, stamp.reason, stamp.at).await?;
+    change.remove(record.register, record.id, record.version).await?;
+    change.commit().await?;
+    Ok(())
 }

@@ -37,7 +37,7 @@ pub async fn change(
     let language = visit.language.id();
     let body = body(register, &bytes)?;
     let values = write::values(&site.pack, register, &body.fields, language).map_err(|all| invalid(&all))?;
-    let conflicts = write::conflicts(&site.facts, &row, &values, language).await?;
+    let conflicts = write::conflicts(&site.facts, register_id, Some(row.record.id), &values, language).await?;
     if !conflicts.is_empty() {
         return Err(invalid(&conflicts));
     }
