@@ -5,6 +5,7 @@
 
 pub mod boards;
 pub mod charts;
+pub mod excused;
 pub mod facts;
 pub mod figures;
 pub mod file;
