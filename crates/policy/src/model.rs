@@ -96,6 +96,8 @@ pub struct Pack {
     pub indicators: Vec<Indicator>,
     /// Checks, in the order of their variables.
     pub checks: Vec<Check>,
+    /// Books, in the order of their numbers.
+    pub books: Vec<crate::books::Book>,
     /// What the hand-made pages show.
     pub screens: Screens,
     /// Cases that the pack brings with it.
@@ -808,6 +810,11 @@ impl Pack {
     /// The parameter with this id.
     pub fn parameter(&self, id: &str) -> Option<ParameterId> {
         self.parameters.iter().position(|p| p.id == id).map(|n| ParameterId(n as u16))
+    }
+
+    /// The book with this id.
+    pub fn book(&self, id: &str) -> Option<&crate::books::Book> {
+        self.books.iter().find(|book| book.id == id)
     }
 
     /// The indicator with this id.

@@ -5,6 +5,7 @@
 //! ```
 //! Every step goes on after an error, so that all errors of a pack are reported at once.
 
+mod books;
 mod cases;
 mod codes;
 mod cursor;
@@ -38,7 +39,7 @@ pub struct SourceFile {
 }
 
 /// Keys of the maps at the top of files.
-pub(crate) const SECTIONS: [&str; 12] = [
+pub(crate) const SECTIONS: [&str; 13] = [
     "policy",
     "articles",
     "divisions",
@@ -49,6 +50,7 @@ pub(crate) const SECTIONS: [&str; 12] = [
     "programmes",
     "indicators",
     "checks",
+    "books",
     "screens",
     "tests",
 ];
@@ -164,6 +166,7 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     compiler.variables(declared);
     let indicator_ids: Vec<&str> = indicators.iter().map(|(id, ..)| *id).collect();
     let indicators = indicators::indicators(&mut compiler, &indicators, report);
+    let books = books::books(&mut compiler, &entries(roots, "books", report), report);
     let screens = screens::screens(&mut compiler, &section(roots, "screens"), report);
     let mut found = compiler.diagnostics();
     for finding in &mut found {
@@ -171,6 +174,7 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     }
     report.found.extend(found);
     pack.indicators = indicators;
+    pack.books = books;
     rules::check_fields(pack, report);
     pack.screens = screens::with_indicators(pack, screens, &section(roots, "screens"), &indicator_ids, report);
     cases::cases(pack, &section(roots, "tests"), report);
@@ -201,6 +205,7 @@ fn empty(hash: String) -> Pack {
         programmes: Vec::new(),
         indicators: Vec::new(),
         checks: Vec::new(),
+        books: Vec::new(),
         screens: Screens::default(),
         tests: Vec::new(),
         graph: Graph::default(),

@@ -251,6 +251,7 @@ item-parameter = parameter
 item-variable = rule
 item-programme = programme
 item-indicator = indicator
+item-book = book
 item-check = check
 first-failing = First condition not met
 examples = Examples

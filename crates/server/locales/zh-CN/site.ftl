@@ -251,6 +251,7 @@ item-parameter = 参数
 item-variable = 规则
 item-programme = 项目
 item-indicator = 指标
+item-book = 台账
 item-check = 校验
 first-failing = 首个不满足的条件
 examples = 例
