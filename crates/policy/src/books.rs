@@ -51,6 +51,8 @@ pub struct BookCell {
     pub unit: Unit,
     /// Digits after the point of the values, for sums.
     pub scale: u8,
+    /// Whether it is a quotient.
+    pub quotient: bool,
     /// Whether the cells of lower divisions add up to it.
     pub additive: bool,
 }

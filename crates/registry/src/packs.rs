@@ -92,6 +92,41 @@ pub fn mappings(folder: &Path) -> Vec<(String, PathBuf)> {
     found
 }
 
+/// A locale file of a pack: words of the site for one of its languages.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Locale {
+    /// Id of the language, as the pack names it.
+    pub language: String,
+    /// The file.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// The locale files of a pack: `locales/<language>/*.ftl`, by path.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn locales(folder: &Path) -> Result<Vec<Locale>, PackError> {
+    let mut found = Vec::new();
+    for language in listed(&folder.join("locales")) {
+        let Some(name) = language.file_name().and_then(|name| name.to_str()) else { continue };
+        for path in listed(&language).into_iter().filter(|path| path.extension().is_some_and(|end| end == "ftl")) {
+            let text = failing(&path, std::fs::read_to_string(&path))?;
+            found.push(Locale { language: name.to_owned(), path: path.display().to_string(), text });
+        }
+    }
+    Ok(found)
+}
+
+/// What lies in a folder, by name; nothing if there is no such folder.
+fn listed(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    paths
+}
+
 fn is_yaml(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|ending| ending == "yaml")
 }

@@ -308,7 +308,8 @@ fn cell(head: Head, unit: Option<Unit>, above: &Combination, below: Option<&Comb
     // Products and extremes of lower divisions do not add up to those of the whole.
     let sums = above.aggregates.iter().all(|sum| matches!(sum.function, Aggregate::Count | Aggregate::Sum));
     let linear = above.terms.iter().all(|(_, used)| used.len() == 1);
-    BookCell { head, unit: unit.unwrap_or(own), scale, additive: below.is_none() && sums && linear }
+    let (unit, quotient) = (unit.unwrap_or(own), below.is_some());
+    BookCell { head, unit, scale, quotient, additive: !quotient && sums && linear }
 }
 
 /// A combination of a single sum.

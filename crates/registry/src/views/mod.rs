@@ -3,10 +3,12 @@
 //! **Architecture invariant:** nothing here knows HTTP, HTML or the words of buttons; texts come from the pack, figures
 //! leave as people of the language read them.
 
+pub mod books;
 pub mod charts;
 pub mod facts;
 pub mod figures;
 pub mod file;
+pub mod language;
 pub mod listing;
 pub mod map;
 pub mod overview;

@@ -253,8 +253,8 @@ pub fn checks(pack: &Pack, results: Option<&Results>, division: &str, language: 
         .map(|(check, variable)| (check, variable, results.and_then(|r| r.count(pack, check.variable, division))))
         .map(|(check, variable, found)| {
             let view = CheckView {
-                hits: found.map(|found| figures::grouped(found.yes as i64)).unwrap_or_default(),
-                unknown: found.map(|found| figures::grouped(found.unknown as i64)).unwrap_or_default(),
+                hits: found.map(|found| language.grouped(found.yes as i64)).unwrap_or_default(),
+                unknown: found.map(|found| language.grouped(found.unknown as i64)).unwrap_or_default(),
                 id: variable.id.clone(),
                 of: pack.entity_title(variable.of).map(words).unwrap_or_default(),
                 severity: match check.severity {

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod book;
 mod data;
 mod policy;
 mod run;
@@ -97,6 +98,8 @@ enum Command {
     Explain(run::ExplainArguments),
     /// Change parameters and see who enters, who leaves, and what it costs.
     Simulate(run::SimulateArguments),
+    /// Count a book of a division over the last run.
+    Book(book::BookArguments),
     /// The journal of the registry.
     Journal {
         #[command(subcommand)]
@@ -132,6 +135,7 @@ pub async fn main(arguments: Arguments) -> Result<()> {
         Command::Determine(arguments) => run::determine(&arguments).await,
         Command::Explain(arguments) => run::explain(&arguments).await,
         Command::Simulate(arguments) => run::simulate(&arguments).await,
+        Command::Book(arguments) => book::book(&arguments).await,
         Command::Journal { command: JournalCommand::Verify { place } } => data::verify(&place).await,
     }
 }

@@ -1,5 +1,6 @@
 //! The pages: each handler fetches, calls a view model and names a template.
 
+pub mod books;
 pub mod determinations;
 pub mod overview;
 pub mod policy;
