@@ -5,6 +5,7 @@
 //! ```
 //! Every step goes on after an error, so that all errors of a pack are reported at once.
 
+mod boards;
 mod books;
 mod cases;
 mod codes;
@@ -12,6 +13,7 @@ mod cursor;
 mod indicators;
 mod parameters;
 mod places;
+mod procedures;
 mod registers;
 mod rules;
 mod screens;
@@ -39,7 +41,7 @@ pub struct SourceFile {
 }
 
 /// Keys of the maps at the top of files.
-pub(crate) const SECTIONS: [&str; 13] = [
+pub(crate) const SECTIONS: [&str; 18] = [
     "policy",
     "articles",
     "divisions",
@@ -51,6 +53,11 @@ pub(crate) const SECTIONS: [&str; 13] = [
     "indicators",
     "checks",
     "books",
+    "roles",
+    "procedures",
+    "matches",
+    "views",
+    "exemptions",
     "screens",
     "tests",
 ];
@@ -167,6 +174,7 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     let indicator_ids: Vec<&str> = indicators.iter().map(|(id, ..)| *id).collect();
     let indicators = indicators::indicators(&mut compiler, &indicators, report);
     let books = books::books(&mut compiler, &entries(roots, "books", report), report);
+    let matches = boards::matches(&mut compiler, &entries(roots, "matches", report), report);
     let screens = screens::screens(&mut compiler, &section(roots, "screens"), report);
     let mut found = compiler.diagnostics();
     for finding in &mut found {
@@ -175,8 +183,13 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     report.found.extend(found);
     pack.indicators = indicators;
     pack.books = books;
+    pack.matches = matches;
     rules::check_fields(pack, report);
     pack.screens = screens::with_indicators(pack, screens, &section(roots, "screens"), &indicator_ids, report);
+    procedures::roles(pack, &entries(roots, "roles", report), report);
+    procedures::procedures(pack, &entries(roots, "procedures", report), report);
+    pack.views = boards::views(pack, &entries(roots, "views", report), report);
+    pack.exemptions = boards::exemptions(pack, &section(roots, "exemptions"), report);
     cases::cases(pack, &section(roots, "tests"), report);
 }
 
@@ -206,6 +219,11 @@ fn empty(hash: String) -> Pack {
         indicators: Vec::new(),
         checks: Vec::new(),
         books: Vec::new(),
+        roles: Vec::new(),
+        procedures: Vec::new(),
+        matches: Vec::new(),
+        views: Vec::new(),
+        exemptions: None,
         screens: Screens::default(),
         tests: Vec::new(),
         graph: Graph::default(),

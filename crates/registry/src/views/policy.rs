@@ -10,7 +10,8 @@ use super::figures::{self, Language};
 /// Something of the pack that implements a clause.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Item {
-    /// `register`, `codes`, `parameter`, `variable`, `programme`, `indicator`, `book` or `check`.
+    /// `register`, `codes`, `parameter`, `variable`, `programme`, `indicator`, `check`, `book`, `procedure`, `match` or
+    /// `view`.
     pub kind: &'static str,
     /// Id.
     pub id: String,
@@ -103,6 +104,15 @@ pub fn implementers(pack: &Pack, language: Language) -> BTreeMap<String, Vec<Ite
     }
     for (i, item) in pack.books.iter().enumerate() {
         add("book", &item.id, &item.title, i, &item.clauses);
+    }
+    for (i, item) in pack.procedures.iter().enumerate() {
+        add("procedure", &item.id, &item.title, i, &item.clauses);
+    }
+    for (i, item) in pack.matches.iter().enumerate() {
+        add("match", &item.id, &item.title, i, &item.clauses);
+    }
+    for (i, item) in pack.views.iter().enumerate() {
+        add("view", &item.id, &item.title, i, &item.clauses);
     }
     map
 }

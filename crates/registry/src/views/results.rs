@@ -265,7 +265,7 @@ pub fn overrides(pack: &Pack, summary: &results::Summary) -> Vec<(ParameterId, S
     set.collect()
 }
 
-fn at(column: &Column, row: usize) -> Scalar {
+pub(crate) fn at(column: &Column, row: usize) -> Scalar {
     if let Some(validity) = &column.validity {
         let word = validity.words.get(row / 64).copied().unwrap_or(0);
         if (word >> (row % 64)) & 1 == 0 {

@@ -1,6 +1,7 @@
 //! The site: every page in both languages, valid HTML, and no finding of axe in a real browser.
 
 mod api;
+mod books;
 mod browser;
 mod exports;
 pub(crate) mod fixture;

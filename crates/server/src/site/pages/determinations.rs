@@ -5,7 +5,7 @@ use axum::response::Response;
 use bangfu_policy::ir::Type;
 use bangfu_policy::model::{Entity, Frequency, Pack, RegisterId, VariableId, text_in};
 use bangfu_registry::views::results::{Answer, Results};
-use bangfu_registry::views::{figures, file};
+use bangfu_registry::views::file;
 
 use super::registry::place_below;
 use crate::site::Shared;

@@ -12,7 +12,7 @@ use bangfu_registry::exchange::table_schema::{self, Content};
 use bangfu_registry::views::facts::Table;
 use bangfu_registry::views::file::{self, Fact, Material};
 use bangfu_registry::views::problems;
-use bangfu_registry::views::{figures, listing, overview, reference};
+use bangfu_registry::views::{listing, overview, reference};
 
 use super::reasons;
 use crate::site::Shared;
