@@ -108,6 +108,7 @@ impl Visit {
             size => self.size,
             contrast => self.contrast,
             policy_title => title,
+            currency => bangfu_policy::model::text_in(&site.pack.policy.currency_symbol, self.language.id()),
             policy_version => site.pack.policy.version,
             policy_hash => site.pack.hash.get(..12).unwrap_or_default(),
             division => site.places.place(&self.division, self.language),
