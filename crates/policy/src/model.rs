@@ -120,6 +120,9 @@ pub struct Pack {
     pub tests: Vec<TestCase>,
     /// All formulas.
     pub graph: Graph,
+    /// Words of explanations for languages that are not built in, by language and key; `{0}`, `{1}` are the parts.
+    /// They come from locale files beside the pack and are no part of its hash.
+    pub phrases: BTreeMap<String, BTreeMap<String, String>>,
     /// SHA-256 over all files (path and text, in path order), lower-case hex.
     pub hash: String,
 }
@@ -826,6 +829,11 @@ impl Pack {
     /// The parameter with this id.
     pub fn parameter(&self, id: &str) -> Option<ParameterId> {
         self.parameters.iter().position(|p| p.id == id).map(|n| ParameterId(n as u16))
+    }
+
+    /// Words of explanations in a language, if the pack brings them.
+    pub fn phrase(&self, language: &str, key: &str) -> Option<&str> {
+        self.phrases.get(language)?.get(key).map(String::as_str)
     }
 
     /// The book with this id.

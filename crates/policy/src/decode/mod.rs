@@ -227,6 +227,7 @@ fn empty(hash: String) -> Pack {
         screens: Screens::default(),
         tests: Vec::new(),
         graph: Graph::default(),
+        phrases: std::collections::BTreeMap::new(),
         hash,
     }
 }

@@ -71,10 +71,7 @@ async fn sheet(home: &Home, arguments: &BookArguments) -> Result<Sheet> {
         bail!("there is no run yet; run `bangfu determine` first");
     };
     let texts = Texts::load(pack, &packs::locales(&home.pack_folder)?)?;
-    let language = match &arguments.language {
-        Some(id) => texts.language(super::language(pack, id)?),
-        None => texts.first(),
-    };
+    let language = texts.language(super::language(pack, arguments.language.as_deref())?);
     let summary = read_summary(&home.results(&run.id))?;
     let as_of = day(&summary.as_of)?;
     let divisions = home.store.reader(&Scope::everything()).divisions().await?;

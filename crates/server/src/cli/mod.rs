@@ -170,8 +170,9 @@ pub(crate) fn register(pack: &Pack, id: &str) -> Result<RegisterId> {
     })
 }
 
-/// A language of the pack.
-pub(crate) fn language<'l>(pack: &Pack, language: &'l str) -> Result<&'l str> {
+/// A language of the pack; the first one when none is named.
+pub(crate) fn language<'l>(pack: &'l Pack, language: Option<&'l str>) -> Result<&'l str> {
+    let Some(language) = language else { return Ok(pack.policy.languages.first().map_or("en", String::as_str)) };
     if pack.policy.languages.iter().any(|known| known == language) {
         return Ok(language);
     }

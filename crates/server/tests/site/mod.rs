@@ -6,4 +6,5 @@ mod browser;
 mod exports;
 pub(crate) mod fixture;
 mod pages;
+mod second;
 mod shape;
