@@ -22,7 +22,7 @@ async fn stages_add_up_to_the_register_and_marks_to_the_month() {
         match view.kind {
             ViewKind::Pipeline { register, .. } => {
                 let stages =
-                    boards::pipeline(&site.facts, &view.kind, ROOT, 17_166, Language::English).await.unwrap();
+                    boards::pipeline(&site.facts, &view.kind, ROOT, 17_166, Language::ENGLISH).await.unwrap();
                 let sum: u64 = stages.iter().map(|stage| number(&stage.count)).sum();
                 assert_eq!(sum, site.facts.count(register, ROOT).await.unwrap(), "{}", view.id);
                 for stage in &stages {
@@ -33,7 +33,7 @@ async fn stages_add_up_to_the_register_and_marks_to_the_month() {
             ViewKind::Calendar { .. } => {
                 let first = boards::month(&site.facts, &view.kind, ROOT, None, 17_166).await.unwrap();
                 let month =
-                    boards::calendar(&site.facts, &site.places, &view.kind, ROOT, first, Language::English)
+                    boards::calendar(&site.facts, &site.places, &view.kind, ROOT, first, Language::ENGLISH)
                         .await
                         .unwrap();
                 assert!(!month.rows.is_empty(), "{} has nothing in its newest month", view.id);
@@ -59,7 +59,7 @@ async fn a_pair_has_the_same_points_from_both_sides() {
     let values = snapshot.matching(pack).unwrap();
     let mut pairs = 0;
     for definition in &pack.matches {
-        let matching = Matching { pack, definition, snapshot, values, language: Language::English };
+        let matching = Matching { pack, definition, snapshot, values, language: Language::ENGLISH };
         for row in matching.rows(Side::Offer, ROOT).take(5) {
             let offer = matching.key(Side::Offer, row).to_owned();
             let (candidates, all) = matching.candidates(Side::Offer, &offer).unwrap();

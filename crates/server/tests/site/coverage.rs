@@ -31,11 +31,12 @@ async fn every_clause_works_and_every_item_that_cites_one_yields_something() {
     let site = open().await;
     let live = Live {
         pack,
+        places: &site.places,
         facts: &site.facts,
         results: site.results.as_deref(),
         snapshot: site.snapshot.as_deref(),
         day: site.results.as_ref().unwrap().as_of,
-        language: Language::English,
+        language: Language::ENGLISH,
     };
     let clauses = live.coverage().await.unwrap();
     assert_eq!(clauses.len(), pack.articles.iter().map(|article| article.clauses.len()).sum::<usize>());

@@ -2,9 +2,11 @@
 
 mod api;
 mod boards;
+mod books;
 mod browser;
 mod coverage;
 mod exports;
 pub(crate) mod fixture;
 mod pages;
+mod second;
 mod shape;
