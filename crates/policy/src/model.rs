@@ -44,6 +44,12 @@ index_type! {
     CheckId,
 }
 
+mod board;
+mod procedure;
+
+pub use board::{Exemptions, Match, MatchPart, MatchTest, View, ViewKind};
+pub use procedure::{Procedure, ProcedureId, Role, RoleId, Step, StepKind};
+
 /// Where an item was written.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Place {
@@ -96,6 +102,16 @@ pub struct Pack {
     pub indicators: Vec<Indicator>,
     /// Checks, in the order of their variables.
     pub checks: Vec<Check>,
+    /// Who acts in procedures, by id.
+    pub roles: Vec<Role>,
+    /// Procedures, by id.
+    pub procedures: Vec<Procedure>,
+    /// Matches, by id.
+    pub matches: Vec<Match>,
+    /// Pages made from registers, by id.
+    pub views: Vec<View>,
+    /// Where records are excused from checks.
+    pub exemptions: Option<Exemptions>,
     /// What the hand-made pages show.
     pub screens: Screens,
     /// Cases that the pack brings with it.

@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use bangfu_policy::ir::{ExprId, Op};
-use bangfu_policy::model::{Distribution, Entity, FieldRef, IndicatorValue, Pack, RegisterKind, VariableId};
+use bangfu_policy::model::{Distribution, Entity, FieldRef, IndicatorValue, Match, MatchTest, Pack, RegisterKind, VariableId};
 
 /// Fields and entities that a set of roots reaches.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -45,15 +45,19 @@ impl Needs {
         Self::of(pack, variables.iter().filter_map(|id| pack.variables.get(id.index())).map(|variable| variable.root))
     }
 
-    /// What all variables, indicators and classes of parameters read.
+    /// What all variables, indicators, matches and classes of parameters read.
     pub fn all(pack: &Pack) -> Self {
         let roots = pack.variables.iter().map(|variable| variable.root);
         let roots = roots.chain(pack.parameters.iter().filter_map(|parameter| parameter.class));
+        let roots = roots.chain(pack.matches.iter().flat_map(match_roots));
         let mut needs = Self::of(pack, roots.chain(pack.indicators.iter().flat_map(|i| indicator_roots(&i.value))));
         for indicator in &pack.indicators {
             for entity in indicator_entities(&indicator.value) {
                 needs.add_entity(pack, entity);
             }
+        }
+        for entity in pack.matches.iter().flat_map(|matching| [matching.of, matching.with]) {
+            needs.add_entity(pack, entity);
         }
         needs
     }
@@ -74,6 +78,15 @@ impl Needs {
             self.entities.extend(pack.ancestors(entity));
         }
     }
+}
+
+/// Nodes that a match reads.
+pub fn match_roots(matching: &Match) -> Vec<ExprId> {
+    let parts = matching.parts.iter().flat_map(|part| match &part.test {
+        MatchTest::Equal(a, b) | MatchTest::AtLeast(a, b) | MatchTest::AtMost(a, b) => vec![*a, *b],
+        MatchTest::Near(_) => Vec::new(),
+    });
+    parts.chain(matching.seeks).chain(matching.open).collect()
 }
 
 /// Nodes that an indicator reads.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use super::leaves::{AnyWords, Day, Formula, Literal, OneOrMany, Plain, Tree, Words};
+use super::casework::{Exemptions, Match, Procedure, Role, View};
 use super::screens::Screens;
 
 /// A file of a policy pack: any of these sections.
@@ -31,6 +32,16 @@ pub(super) struct File {
     indicators: Option<BTreeMap<String, Indicator>>,
     /// Checks of records.
     checks: Option<BTreeMap<String, Check>>,
+    /// Who acts in procedures.
+    roles: Option<BTreeMap<String, Role>>,
+    /// Who does what, in which order, by when.
+    procedures: Option<BTreeMap<String, Procedure>>,
+    /// Sides that are brought together.
+    matches: Option<BTreeMap<String, Match>>,
+    /// Boards, calendars and matrices.
+    views: Option<BTreeMap<String, View>>,
+    /// Where records are excused from checks.
+    exemptions: Option<Exemptions>,
     /// What the pages show.
     screens: Option<Screens>,
     /// Cases with expected results.

@@ -263,7 +263,7 @@ impl Facts {
 }
 
 /// The whole is no condition: records without division code of their own would be left out, and the scan is longer.
-fn within(pack: &Pack, division: &str) -> Option<String> {
+pub(super) fn within(pack: &Pack, division: &str) -> Option<String> {
     (division != pack.policy.root).then(|| division.to_owned())
 }
 

@@ -253,7 +253,7 @@ pub(crate) fn sum(column: &Column, rows: Range<usize>) -> (u64, i128) {
     }
 }
 
-fn at(column: &Column, row: usize) -> Scalar {
+pub(crate) fn at(column: &Column, row: usize) -> Scalar {
     if let Some(validity) = &column.validity {
         let word = validity.words.get(row / 64).copied().unwrap_or(0);
         if (word >> (row % 64)) & 1 == 0 {

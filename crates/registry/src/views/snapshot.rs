@@ -14,6 +14,7 @@ use bangfu_rules::needs::Needs;
 use bangfu_rules::snapshot::{self, SnapshotError};
 
 use super::figures::Language;
+use super::matching::{self, Values};
 use super::results::Results;
 
 /// All records that the rules read, with a way from a key to its row.
@@ -24,6 +25,7 @@ pub struct Snapshot {
     by_key: HashMap<Entity, Vec<u32>>,
     parents: HashMap<Entity, Entity>,
     baseline: OnceLock<Baseline>,
+    matching: OnceLock<Values>,
 }
 
 impl Snapshot {
@@ -47,7 +49,7 @@ impl Snapshot {
             })
             .collect();
         let parents = frame.tables.keys().filter_map(|entity| Some((*entity, pack.parent(*entity)?))).collect();
-        Self { frame, by_key, parents, baseline: OnceLock::new() }
+        Self { frame, by_key, parents, baseline: OnceLock::new(), matching: OnceLock::new() }
     }
 
     /// Row of a record or division.
@@ -56,6 +58,47 @@ impl Snapshot {
         let rows = self.by_key.get(&entity)?;
         let at = rows.binary_search_by(|row| keys.get(*row as usize).map_or("", String::as_str).cmp(key)).ok()?;
         rows.get(at).map(|row| *row as usize)
+    }
+
+    /// Rows of an entity in a division: of a level the division and all below it.
+    pub fn rows_in(&self, pack: &Pack, entity: Entity, division: &str) -> std::ops::Range<usize> {
+        let Some(level) = pack.level_of_code(division).map(Entity::Level) else { return 0..0 };
+        let Some(row) = self.row(level, division) else { return 0..0 };
+        let mut chain = vec![entity];
+        chain.extend(pack.ancestors(entity).take_while(|above| *above != level));
+        chain.reverse();
+        if entity == level {
+            return row..row + 1;
+        }
+        matching::descend(self, &chain, row)
+    }
+
+    /// Code of the division that a record lies in; of a division its own.
+    pub fn division_of(&self, pack: &Pack, entity: Entity, row: usize) -> &str {
+        let (mut entity, mut row) = (entity, row);
+        loop {
+            let Some(table) = self.frame.tables.get(&entity) else { return "" };
+            if let Entity::Level(_) = entity {
+                return table.keys.get(row).map_or("", String::as_str);
+            }
+            row = table.offsets.partition_point(|offset| *offset as usize <= row).saturating_sub(1);
+            match pack.parent(entity) {
+                Some(above) => entity = above,
+                None => return "",
+            }
+        }
+    }
+
+    /// What the matches of the pack compare, computed once.
+    ///
+    /// # Errors
+    /// A formula has no result for a record.
+    pub fn matching(&self, pack: &Pack) -> Result<&Values, EngineError> {
+        if let Some(values) = self.matching.get() {
+            return Ok(values);
+        }
+        let made = Values::of(pack, self)?;
+        Ok(self.matching.get_or_init(|| made))
     }
 
     /// Records of all registers below a division; 0 for a record.

@@ -26,6 +26,7 @@ use bangfu_policy::model::Pack;
 use bangfu_registry::store::{Scope, Store};
 use bangfu_registry::views::facts::Facts;
 use bangfu_registry::views::figures::{self, Language};
+use bangfu_registry::views::live::Live;
 use bangfu_registry::views::map::{self, Boundary};
 use bangfu_registry::views::places::Places;
 use bangfu_registry::views::results::Results;
@@ -213,6 +214,18 @@ impl Inner {
     pub fn run_line(&self, language: Language) -> Option<String> {
         let day = figures::day(self.results.as_ref()?.as_of.into(), language);
         Some(self.texts.get(language, "foot-run", &[("day", day)]))
+    }
+
+    /// Where items of the policy are looked up for a visitor.
+    pub fn live(&self, visit: &Visit) -> Live<'_> {
+        Live {
+            pack: &self.pack,
+            facts: &self.facts,
+            results: self.results.as_deref(),
+            snapshot: self.snapshot.as_deref(),
+            day: self.as_of(),
+            language: visit.language,
+        }
     }
 
     /// The day that pages speak of: that of the last run.
