@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use bangfu_policy::books::{Book, Measure};
 use bangfu_policy::ir::{ExprId, Op};
 use bangfu_policy::model::{Distribution, Entity, FieldRef, IndicatorValue, Match, MatchTest, Pack, RegisterKind, VariableId};
 
@@ -62,9 +63,33 @@ impl Needs {
         needs
     }
 
+    /// What [`Needs::all`] reads, and the books.
+    pub fn with_books(pack: &Pack) -> Self {
+        let mut needs = Self::all(pack);
+        for book in &pack.books {
+            needs.join(Self::of_book(pack, book));
+        }
+        needs
+    }
+
+    /// What a book reads.
+    pub fn of_book(pack: &Pack, book: &Book) -> Self {
+        let sums = || book.measures().flat_map(Measure::combinations).flat_map(|sums| &sums.aggregates);
+        let mut needs = Self::of(pack, sums().flat_map(|sum| sum.value.into_iter().chain(sum.filter)));
+        for sum in sums() {
+            needs.add_entity(pack, sum.over);
+        }
+        needs
+    }
+
+    fn join(&mut self, other: Self) {
+        self.fields.extend(other.fields);
+        self.entities.extend(other.entities);
+    }
+
     /// Everything that a frame can hold: every record of every entity register and all that formulas read.
     pub fn everything(pack: &Pack) -> Self {
-        let mut needs = Self::all(pack);
+        let mut needs = Self::with_books(pack);
         for (index, register) in pack.registers.iter().enumerate() {
             if register.kind == RegisterKind::Entity {
                 needs.add_entity(pack, Entity::Register(bangfu_policy::model::RegisterId(index as u16)));

@@ -69,7 +69,7 @@ pub(super) fn indicators(compiler: &mut Compiler<'_>, entries: &Entries<'_>, rep
     indicators
 }
 
-fn unit(text: &str, place: &Place, report: &mut Report) -> Unit {
+pub(super) fn unit(text: &str, place: &Place, report: &mut Report) -> Unit {
     match text {
         "count" => Unit::Count,
         "percent" => Unit::Percent,

@@ -6,6 +6,7 @@
 //! Every step goes on after an error, so that all errors of a pack are reported at once.
 
 mod boards;
+mod books;
 mod cases;
 mod codes;
 mod cursor;
@@ -40,7 +41,7 @@ pub struct SourceFile {
 }
 
 /// Keys of the maps at the top of files.
-pub(crate) const SECTIONS: [&str; 17] = [
+pub(crate) const SECTIONS: [&str; 18] = [
     "policy",
     "articles",
     "divisions",
@@ -51,6 +52,7 @@ pub(crate) const SECTIONS: [&str; 17] = [
     "programmes",
     "indicators",
     "checks",
+    "books",
     "roles",
     "procedures",
     "matches",
@@ -171,6 +173,7 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     compiler.variables(declared);
     let indicator_ids: Vec<&str> = indicators.iter().map(|(id, ..)| *id).collect();
     let indicators = indicators::indicators(&mut compiler, &indicators, report);
+    let books = books::books(&mut compiler, &entries(roots, "books", report), report);
     let matches = boards::matches(&mut compiler, &entries(roots, "matches", report), report);
     let screens = screens::screens(&mut compiler, &section(roots, "screens"), report);
     let mut found = compiler.diagnostics();
@@ -179,6 +182,7 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     }
     report.found.extend(found);
     pack.indicators = indicators;
+    pack.books = books;
     pack.matches = matches;
     rules::check_fields(pack, report);
     pack.screens = screens::with_indicators(pack, screens, &section(roots, "screens"), &indicator_ids, report);
@@ -214,6 +218,7 @@ fn empty(hash: String) -> Pack {
         programmes: Vec::new(),
         indicators: Vec::new(),
         checks: Vec::new(),
+        books: Vec::new(),
         roles: Vec::new(),
         procedures: Vec::new(),
         matches: Vec::new(),
@@ -222,6 +227,7 @@ fn empty(hash: String) -> Pack {
         screens: Screens::default(),
         tests: Vec::new(),
         graph: Graph::default(),
+        phrases: std::collections::BTreeMap::new(),
         hash,
     }
 }

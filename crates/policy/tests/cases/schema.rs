@@ -22,7 +22,7 @@ fn the_schema_in_docs_is_fresh() {
 }
 
 /// For every shape: where in a pack it stands. `?` is an unknown key, so that the decoder lists the keys it knows.
-const PLACES: [(&str, &str); 32] = [
+const PLACES: [(&str, &str); 34] = [
     ("Policy", "policy: {zzzzzzzzzzzz: 1}"),
     ("Currency", "policy: {languages: [zh, en], currency: {zzzzzzzzzzzz: 1}}"),
     ("Divisions", "divisions: {zzzzzzzzzzzz: 1}"),
@@ -44,6 +44,8 @@ const PLACES: [(&str, &str); 32] = [
         "indicators: {xx: {index: {kind: alkire_foster, of: village, measure: h, dimensions: {a: [{zzzzzzzzzzzz: 1}]}}}}",
     ),
     ("Check", "checks: {xx: {of: village, zzzzzzzzzzzz: 1}}"),
+    ("Book", "books: {xx: {of: village, zzzzzzzzzzzz: 1}}"),
+    ("BookColumn", "books: {xx: {of: village, columns: [{zzzzzzzzzzzz: 1}]}}"),
     ("Role", "roles: {xx: {zzzzzzzzzzzz: 1}}"),
     ("Procedure", "procedures: {xx: {zzzzzzzzzzzz: 1}}"),
     ("Step", "procedures: {xx: {subject: village, steps: [{id: a, zzzzzzzzzzzz: 1}]}}"),

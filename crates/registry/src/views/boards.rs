@@ -73,9 +73,9 @@ pub async fn pipeline(
     let tallies = facts.reader().tally(register, &query, stage, sum).await?;
     let most = tallies.iter().map(|tally| tally.count).max().unwrap_or(1).max(1);
     let amount = |value: i64| match sum.and_then(field).map(|field| field.ty) {
-        Some(FieldType::Money) => figures::fixed(value, 2),
-        Some(FieldType::Decimal(scale)) => figures::fixed(value, scale),
-        Some(_) => figures::grouped(value),
+        Some(FieldType::Money) => language.fixed(value, 2),
+        Some(FieldType::Decimal(scale)) => language.fixed(value, scale),
+        Some(_) => language.grouped(value),
         None => String::new(),
     };
     let codes = pack.codes.get(list.index()).map(|list| list.values.as_slice()).unwrap_or_default();
@@ -105,7 +105,7 @@ pub async fn pipeline(
         stages.push(Stage {
             code,
             title,
-            count: figures::grouped(count as i64),
+            count: language.grouped(count as i64),
             sum: tally.map(|tally| amount(tally.sum)).unwrap_or_default(),
             cards: cards.iter().map(card).collect(),
             bar: count as f64 / most as f64 * 100.0,
@@ -286,7 +286,7 @@ pub async fn calendar(
         .into_iter()
         .map(|(code, count)| {
             let label = words(mark, Some(&Value::Integer(code)));
-            (short(&label), label, figures::grouped(count as i64))
+            (short(&label), label, language.grouped(count as i64))
         })
         .collect();
     Ok(month)
@@ -346,7 +346,7 @@ pub fn matrix(pack: &Pack, places: &Places, results: &Results, view: &View, divi
         _ => vec![division],
     };
     let own_level = below.first().is_some_and(|code| places.level_id(code) == Some(*level));
-    let share = |code: &str| variables.iter().map(|id| cell(results, *level, *id, code)).collect::<Vec<_>>();
+    let share = |code: &str| variables.iter().map(|id| cell(results, *level, *id, code, language)).collect::<Vec<_>>();
     let row = |code: &&str| {
         let cells: Vec<Cell> = if own_level {
             variables.iter().map(|id| answer(results.value(pack, code, *id))).collect()
@@ -368,15 +368,15 @@ fn answer(value: Scalar) -> Cell {
     Cell { class: Answer::of(value).word(), share: String::new(), lacking: String::new() }
 }
 
-fn cell(results: &Results, level: LevelId, id: VariableId, division: &str) -> Cell {
+fn cell(results: &Results, level: LevelId, id: VariableId, division: &str, language: Language) -> Cell {
     let rows = results.entities.get(&Entity::Level(level));
     let count = rows.and_then(|rows| rows.count(id, rows.within(division)));
     match count {
         Some(count) if count.yes + count.no > 0 => {
             let share = count.yes as f64 / (count.yes + count.no) as f64;
             let class = if share >= 0.95 { "yes" } else if share >= 0.7 { "unsure" } else { "no" };
-            let share = format!("{}%", figures::decimals(share * 100.0, 1));
-            Cell { class, share, lacking: figures::grouped(count.no as i64) }
+            let share = format!("{}%", language.decimals(share * 100.0, 1));
+            Cell { class, share, lacking: language.grouped(count.no as i64) }
         }
         _ => Cell { class: "unknown", share: "—".to_owned(), lacking: String::new() },
     }

@@ -9,9 +9,11 @@ use bangfu_policy::model::{Entity, IndicatorId, Pack, RegisterId, ViewKind};
 use bangfu_store::StoreError;
 use serde::Serialize;
 
+use super::books::{Counting, Row};
 use super::facts::Facts;
 use super::figures::{self, Language};
 use super::matching::{Matching, Side};
+use super::places::Places;
 use super::policy::{self, Item};
 use super::results::Results;
 use super::snapshot::Snapshot;
@@ -29,6 +31,8 @@ pub struct Yield {
 pub struct Live<'a> {
     /// The policy.
     pub pack: &'a Pack,
+    /// Divisions.
+    pub places: &'a Places,
     /// Records.
     pub facts: &'a Facts,
     /// Results of the last run.
@@ -61,31 +65,41 @@ impl ClauseYield {
     }
 }
 
-fn number(n: u64) -> Yield {
-    Yield { text: figures::grouped(n as i64), works: n > 0 }
-}
 
 impl Live<'_> {
+    fn number(&self, n: u64) -> Yield {
+        Yield { text: self.language.grouped(n as i64), works: n > 0 }
+    }
+
     /// What an item yields in a division.
     ///
     /// # Errors
     /// The store fails.
     pub async fn of(&self, item: &Item, division: &str) -> Result<Yield, StoreError> {
         Ok(match item.kind {
-            "register" => number(self.facts.count(RegisterId(item.index as u16), division).await?),
-            "codes" => number(self.pack.codes.get(item.index).map_or(0, |list| list.values.len() as u64)),
+            "register" => self.number(self.facts.count(RegisterId(item.index as u16), division).await?),
+            "codes" => self.number(self.pack.codes.get(item.index).map_or(0, |list| list.values.len() as u64)),
             "parameter" => self.parameter(item.index),
             "indicator" => self.indicator(item.index, division),
             "variable" | "programme" | "check" => self.variable(item, division),
-            "procedure" => number(self.pack.procedures.get(item.index).map_or(0, |found| found.steps.len() as u64)),
+            "book" => match self.pack.books.get(item.index).map(|book| book.of) {
+                Some(Entity::Register(register)) => self.number(self.facts.count(register, division).await?),
+                Some(of) => {
+                    let rows = self.results.and_then(|results| results.entities.get(&of));
+                    self.number(rows.map_or(0, |rows| rows.within(division).len() as u64))
+                }
+                None => Yield::default(),
+            },
+            "procedure" => self.number(self.pack.procedures.get(item.index).map_or(0, |found| found.steps.len() as u64)),
+            "book" => self.book(item.index, division),
             "match" => self.matching(item.index, division),
             "view" => match self.pack.views.get(item.index).map(|view| &view.kind) {
                 Some(ViewKind::Pipeline { register, .. } | ViewKind::Calendar { register, .. }) => {
-                    number(self.facts.count(*register, division).await?)
+                    self.number(self.facts.count(*register, division).await?)
                 }
                 Some(ViewKind::Matrix { level, .. }) => {
                     let rows = self.results.and_then(|results| results.entities.get(&Entity::Level(*level)));
-                    number(rows.map_or(0, |rows| rows.within(division).len() as u64))
+                    self.number(rows.map_or(0, |rows| rows.within(division).len() as u64))
                 }
                 None => Yield::default(),
             },
@@ -126,7 +140,7 @@ impl Live<'_> {
     fn parameter(&self, index: usize) -> Yield {
         let Some(view) = policy::parameter(self.pack, index, self.day, self.language) else { return Yield::default() };
         let current = view.rows.iter().filter(|row| row.current).count();
-        let text = if view.now.is_empty() { figures::grouped(current as i64) } else { view.now };
+        let text = if view.now.is_empty() { self.language.grouped(current as i64) } else { view.now };
         Yield { text, works: current > 0 }
     }
 
@@ -144,9 +158,22 @@ impl Live<'_> {
         let id = self.pack.variable(&item.id);
         let count = id.zip(self.results).and_then(|(id, results)| results.count(self.pack, id, division));
         count.map_or_else(Yield::default, |count| Yield {
-            text: figures::grouped(count.yes as i64),
+            text: self.language.grouped(count.yes as i64),
             works: count.yes + count.no > 0,
         })
+    }
+
+    /// How many cells of the total row hold something.
+    fn book(&self, index: usize, division: &str) -> Yield {
+        let (Some(book), Some(results), Some(snapshot)) = (self.pack.books.get(index), self.results, self.snapshot)
+        else {
+            return Yield::default();
+        };
+        let (overrides, as_of) = (results.overrides.as_slice(), results.as_of);
+        let counting = Counting { pack: self.pack, places: self.places, snapshot, overrides, as_of };
+        let table = counting.table(book, division, self.language);
+        let filled = |row: &Row| row.cells.iter().flatten().filter(|figure| figure.value.is_some_and(|v| v != 0.0)).count();
+        number(table.map_or(0, |table| filled(&table.total)) as u64)
     }
 
     fn matching(&self, index: usize, division: &str) -> Yield {
@@ -157,7 +184,7 @@ impl Live<'_> {
         let matching = Matching { pack: self.pack, definition, snapshot, values, language: self.language };
         let seekers = matching.rows(Side::Seeker, division).count() as u64;
         let offers = matching.rows(Side::Offer, division).count() as u64;
-        let text = format!("{} × {}", figures::grouped(seekers as i64), figures::grouped(offers as i64));
+        let text = format!("{} × {}", self.language.grouped(seekers as i64), self.language.grouped(offers as i64));
         Yield { text, works: seekers > 0 && offers > 0 }
     }
 }

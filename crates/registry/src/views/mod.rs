@@ -4,11 +4,13 @@
 //! leave as people of the language read them.
 
 pub mod boards;
+pub mod books;
 pub mod charts;
 pub mod excused;
 pub mod facts;
 pub mod figures;
 pub mod file;
+pub mod language;
 pub mod listing;
 pub mod live;
 pub mod map;

@@ -1,11 +1,13 @@
-//! The snapshot of the last run in memory: explanations and what-if read it.
+//! The snapshot of the last run in memory: explanations, what-if and books read it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use bangfu_policy::books::Book;
 use bangfu_policy::ir::{Scalar, Type};
 use bangfu_policy::model::{Entity, Pack, ParameterId, VariableId};
+use bangfu_rules::books::Tally;
 use bangfu_rules::engine::{Baseline, EngineError};
 use bangfu_rules::explain::{self, Explanation};
 use bangfu_rules::frame::{Column, Frame};
@@ -13,6 +15,7 @@ use bangfu_rules::interpret::EvaluationError;
 use bangfu_rules::needs::Needs;
 use bangfu_rules::snapshot::{self, SnapshotError};
 
+use super::books::Shelf;
 use super::figures::Language;
 use super::matching::{self, Values};
 use super::results::Results;
@@ -25,6 +28,7 @@ pub struct Snapshot {
     by_key: HashMap<Entity, Vec<u32>>,
     parents: HashMap<Entity, Entity>,
     baseline: OnceLock<Baseline>,
+    books: Shelf,
     matching: OnceLock<Values>,
 }
 
@@ -34,7 +38,7 @@ impl Snapshot {
     /// # Errors
     /// A file cannot be read.
     pub fn read(folder: &Path, pack: &Pack, as_of: i32) -> Result<Self, SnapshotError> {
-        Ok(Self::of(pack, snapshot::read(folder, pack, &Needs::all(pack), as_of)?.frame))
+        Ok(Self::of(pack, snapshot::read(folder, pack, &Needs::with_books(pack), as_of)?.frame))
     }
 
     /// Of a frame.
@@ -49,7 +53,8 @@ impl Snapshot {
             })
             .collect();
         let parents = frame.tables.keys().filter_map(|entity| Some((*entity, pack.parent(*entity)?))).collect();
-        Self { frame, by_key, parents, baseline: OnceLock::new(), matching: OnceLock::new() }
+        let (baseline, matching, books) = (OnceLock::new(), OnceLock::new(), Shelf::default());
+        Self { frame, by_key, parents, baseline, books, matching }
     }
 
     /// Row of a record or division.
@@ -171,6 +176,19 @@ impl Snapshot {
     ) -> Result<BTreeMap<u16, Column>, EngineError> {
         let columns = self.prepare(pack)?.with(pack, &self.frame, overrides)?;
         Ok(columns.into_iter().map(|(id, column)| (id.0, column)).collect())
+    }
+
+    /// A book, counted over these records with the parameters of the run; counted books are kept as long as there is room.
+    ///
+    /// # Errors
+    /// A formula fails for a record.
+    pub fn tally(
+        &self,
+        pack: &Pack,
+        overrides: &[(ParameterId, Scalar)],
+        book: &Book,
+    ) -> Result<Arc<Tally>, EngineError> {
+        self.books.get(pack, &self.frame, overrides, book)
     }
 
     /// Titles of the facts that are missing for a condition that cannot be told.

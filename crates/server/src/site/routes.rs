@@ -34,6 +34,9 @@ pub fn table() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/determinations", get(pages::determinations::index)),
         ("/determinations/list", get(pages::determinations::list)),
         ("/what-if", get(pages::what_if::what_if)),
+        ("/books", get(pages::books::index)),
+        ("/books/{id}", get(pages::books::book)),
+        ("/books/{id}/{kind}", get(pages::books::export)),
         ("/api", get(api::about)),
         ("/api/v1/openapi.json", get(api::document)),
         ("/api/v1/registers", get(api::registers::index)),
@@ -45,6 +48,8 @@ pub fn table() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/api/v1/determinations", get(api::figures::determinations)),
         ("/api/v1/determinations/{id}", get(api::figures::determination)),
         ("/api/v1/policy/coverage", get(api::figures::coverage)),
+        ("/api/v1/books", get(api::books::index)),
+        ("/api/v1/books/{id}", get(api::books::one)),
         ("/healthz", get(pages::health)),
         ("/assets/{hash}/{name}", get(assets::serve)),
     ]

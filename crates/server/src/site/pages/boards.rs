@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use bangfu_policy::model::{Entity, Match, RegisterId, View, ViewKind, text_in};
 use bangfu_registry::views::matching::{Candidate, Matching, Side};
-use bangfu_registry::views::{boards, figures};
+use bangfu_registry::views::boards;
 use serde::Serialize;
 
 use super::registry::place_below;
@@ -166,8 +166,8 @@ pub async fn matching(State(site): State<Shared>, visit: Visit, Path(id): Path<S
         no_run => false,
         id => definition.id,
         side => if side == Side::Seeker { "seeker" } else { "offer" },
-        seekers => figures::grouped(if side == Side::Seeker { rows.len() } else { others } as i64),
-        offers => figures::grouped(if side == Side::Offer { rows.len() } else { others } as i64),
+        seekers => visit.language.grouped(if side == Side::Seeker { rows.len() } else { others } as i64),
+        offers => visit.language.grouped(if side == Side::Offer { rows.len() } else { others } as i64),
         seeker_title => entity_title(Side::Seeker),
         offer_title => entity_title(Side::Offer),
         within => within(&site, &visit, definition),
@@ -177,7 +177,7 @@ pub async fn matching(State(site): State<Shared>, visit: Visit, Path(id): Path<S
         pages => rows.len().div_ceil(RECORDS).max(1),
         chosen => chosen_named,
         candidates,
-        all => figures::grouped(all as i64),
+        all => visit.language.grouped(all as i64),
         here => visit.path,
     };
     site.render(&visit, "boards", "boards/match.html", own)

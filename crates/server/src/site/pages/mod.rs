@@ -1,6 +1,7 @@
 //! The pages: each handler fetches, calls a view model and names a template.
 
 pub mod boards;
+pub mod books;
 pub mod determinations;
 pub mod overview;
 pub mod policy;

@@ -93,7 +93,7 @@ pub async fn rules(State(site): State<Shared>, visit: Visit) -> Page {
         .filter(|line| line.ty == "boolean")
         .filter_map(|line| {
             let count = site.results.as_ref()?.count(&site.pack, line.variable, &visit.division)?;
-            let text = |n: u64| figures::grouped(n as i64);
+            let text = |n: u64| visit.language.grouped(n as i64);
             let row = [("yes", text(count.yes)), ("no", text(count.no)), ("unknown", text(count.unknown))];
             let row: BTreeMap<_, _> = row.into_iter().collect();
             Some((line.id.as_str(), row))
@@ -115,7 +115,7 @@ pub async fn rule(State(site): State<Shared>, visit: Visit, Path(id): Path<Strin
 
 /// Rows of words, figure and address of the work list.
 fn rule_results(site: &Shared, visit: &Visit, rule: &RuleView, count: &Count) -> Vec<(String, String, String)> {
-    let number = |n: u64| figures::grouped(n as i64);
+    let number = |n: u64| visit.language.grouped(n as i64);
     let known = site.text(visit, "known-values");
     let unknown = site.text(visit, "answer-unknown");
     if rule.line.ty == "boolean" {
@@ -132,7 +132,7 @@ fn rule_results(site: &Shared, visit: &Visit, rule: &RuleView, count: &Count) ->
     if rule.line.ty == "money" {
         // Sums are in the scale of the variable; a sum of fen beyond 64 bits is not money of this world.
         let scale = rule.scale;
-        let sum = figures::fixed(i64::try_from(count.sum).unwrap_or(i64::MAX), scale);
+        let sum = visit.language.fixed(i64::try_from(count.sum).unwrap_or(i64::MAX), scale);
         rows.push((site.text(visit, "sum"), sum, String::new()));
     }
     rows
@@ -149,7 +149,7 @@ pub async fn indicators(State(site): State<Shared>, visit: Visit) -> Page {
             let value = figure
                 .and_then(|figure| figure.value)
                 .map_or_else(|| "—".to_owned(), |value| figures::indicator_exact(value, unit, visit.language));
-            let unknown = figure.map(|figure| figures::grouped(figure.unknown)).unwrap_or_default();
+            let unknown = figure.map(|figure| visit.language.grouped(figure.unknown)).unwrap_or_default();
             Some(serde_json::json!({ "view": view, "value": value, "unknown": unknown }))
         })
         .collect();

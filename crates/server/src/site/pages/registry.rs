@@ -13,7 +13,7 @@ use bangfu_registry::views::excused::Excused;
 use bangfu_registry::views::facts::Table;
 use bangfu_registry::views::file::{self, Fact, Material};
 use bangfu_registry::views::problems;
-use bangfu_registry::views::{figures, listing, overview, reference};
+use bangfu_registry::views::{listing, overview, reference};
 
 use super::reasons;
 use crate::site::Shared;
@@ -46,7 +46,7 @@ pub async fn index(State(site): State<Shared>, visit: Visit) -> Page {
         let count = site.facts.count(id, &visit.division).await?;
         registers.push(serde_json::json!({
             "id": view.id, "title": view.title, "kind": view.kind, "parent": view.parent,
-            "fields": view.fields.len(), "count": figures::grouped(count as i64),
+            "fields": view.fields.len(), "count": visit.language.grouped(count as i64),
         }));
     }
     site.render(&visit, "registry", "registry/index.html", own! { registers, here => "/registry" })
@@ -105,9 +105,9 @@ pub async fn list(State(site): State<Shared>, visit: Visit, Path(id): Path<Strin
         limit => query.limit,
         page => query.page,
         pages => total.div_ceil(query.limit).max(1),
-        total => figures::grouped(total as i64),
+        total => visit.language.grouped(total as i64),
         capped => (total > LARGEST_EXPORT)
-            .then(|| site.texts.get(visit.language, "capped-export", &[("n", figures::grouped(LARGEST_EXPORT as i64))])),
+            .then(|| site.texts.get(visit.language, "capped-export", &[("n", visit.language.grouped(LARGEST_EXPORT as i64))])),
         sort => visit.get("sort").unwrap_or_default(),
         here => visit.path,
     };
@@ -182,7 +182,7 @@ async fn workbook(site: &Shared, visit: &Visit, mut query: listing::Listing) -> 
         let note = site.texts.get(
             visit.language,
             "export-cut",
-            &[("n", figures::grouped(facts.len() as i64)), ("total", figures::grouped(total as i64))],
+            &[("n", visit.language.grouped(facts.len() as i64)), ("total", visit.language.grouped(total as i64))],
         );
         let mut last = vec![String::new(); columns.len()];
         last.first_mut().into_iter().for_each(|cell| cell.clone_from(&note));
