@@ -21,6 +21,7 @@ pub mod schema;
 pub mod scope;
 pub mod search;
 pub mod secrets;
+pub mod tally;
 
 pub use change::{Actor, Change, Duplicates, LoadReport, Owner};
 pub use connection::Store;
@@ -30,3 +31,4 @@ pub use reader::{Filter, ListQuery, Operator, Page, Reader, Record, Sort};
 pub use rows::Row;
 pub use scope::Scope;
 pub use secrets::SecretKeys;
+pub use tally::Tally;

@@ -28,7 +28,7 @@ fn build(sheets: &[SheetSpec]) -> Result<Vec<u8>, XlsxError> {
     let mut lists: Vec<&[String]> = Vec::new();
     for sheet in sheets {
         let page = book.add_worksheet();
-        page.set_name(sheet.name.chars().filter(|c| !"[]:*?/\\".contains(*c)).take(31).collect::<String>())?;
+        page.set_name(tab(&sheet.name))?;
         fill(page, sheet, &mut lists)?;
     }
     if !lists.is_empty() {
@@ -41,6 +41,11 @@ fn build(sheets: &[SheetSpec]) -> Result<Vec<u8>, XlsxError> {
         }
     }
     book.save_to_buffer()
+}
+
+/// A name that a tab can have.
+pub(super) fn tab(name: &str) -> String {
+    name.chars().filter(|c| !"[]:*?/\\".contains(*c)).take(31).collect()
 }
 
 fn fill<'a>(page: &mut Worksheet, sheet: &'a SheetSpec, lists: &mut Vec<&'a [String]>) -> Result<(), XlsxError> {

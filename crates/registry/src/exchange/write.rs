@@ -1,6 +1,6 @@
 //! Changes of records that come as JSON: every field is read by its type and must keep its rules, as in an import.
 
-use bangfu_policy::model::{Entity, Field, FieldType, Pack, Register, RegisterId, Value};
+use bangfu_policy::model::{Entity, Field, FieldType, Pack, Register, RegisterId, RegisterKind, Value};
 use bangfu_policy::period;
 use bangfu_store::{Actor, Filter, ListQuery, Operator, Owner, RecordId, Row, StoreError};
 use serde_json::{Map, Value as Json};
@@ -171,10 +171,11 @@ pub async fn owner(facts: &Facts, register: &Register, address: &str) -> Result<
 pub fn period(register: &Register, text: &str, language: &str) -> Result<Option<i32>, Wrong> {
     let wrong = |zh: &str, en: &str| Wrong { field: "period".to_owned(), words: say(language, zh, en) };
     match register.kind {
-        RegisterKind::Every(every, _) => period::parse(text.trim(), every)
-            .map(Some)
-            .ok_or_else(|| wrong("填写期间，如 2016 或 2016Q3", "write the period, such as 2016 or 2016Q3")),
-        _ => Ok(None),
+        RegisterKind::Entity | RegisterKind::One => Ok(None),
+        kind => period::parse(kind, text).map(Some).ok_or_else(|| match kind {
+            RegisterKind::Quarterly => wrong("填写年份和季度，如 2016Q3", "write year and quarter, such as 2016Q3"),
+            _ => wrong("填写四位年份，如 2016", "write the year, such as 2016"),
+        }),
     }
 }
 

@@ -1,8 +1,11 @@
 //! The pages: each handler fetches, calls a view model and names a template.
 
+pub mod boards;
+pub mod books;
 pub mod determinations;
 pub mod overview;
 pub mod policy;
+pub mod procedures;
 pub mod reasons;
 pub mod registry;
 pub mod what_if;
