@@ -17,10 +17,16 @@ fn loaded(name: &str) -> Pack {
 #[test]
 fn the_base_pack_loads() {
     let pack = loaded("good/base");
-    assert_eq!(pack.registers.len(), 5);
+    assert_eq!(pack.registers.len(), 6);
     assert_eq!(pack.codes.iter().find(|list| list.id == "cause").unwrap().values.len(), 3);
     assert_eq!(pack.tests.len(), 1);
     assert!(pack.variable("nursing_grant_amount").is_some());
+    let steps = &pack.procedures[0].steps;
+    assert_eq!(steps[2].objection, Some(1), "an objection leads back to the vote");
+    assert_eq!((steps[3].others_than.as_slice(), steps[3].back_to), (&[0, 1][..], Some(0)));
+    assert_eq!((steps[1].quorum, steps[1].majority), (Some((2, 3)), Some((1, 2))));
+    assert_eq!((pack.matches.len(), pack.views.len(), pack.roles.len()), (1, 2, 2));
+    assert!(pack.exemptions.is_some());
     let coverage = coverage(&pack);
     assert_eq!((coverage.covered, coverage.clauses.len()), (2, 2));
 }

@@ -9,9 +9,11 @@ use bangfu_policy::model::{Entity, IndicatorId, Pack, RegisterId, ViewKind};
 use bangfu_store::StoreError;
 use serde::Serialize;
 
+use super::books::{Counting, Row};
 use super::facts::Facts;
 use super::figures::{self, Language};
 use super::matching::{Matching, Side};
+use super::places::Places;
 use super::policy::{self, Item};
 use super::results::Results;
 use super::snapshot::Snapshot;
@@ -29,6 +31,8 @@ pub struct Yield {
 pub struct Live<'a> {
     /// The policy.
     pub pack: &'a Pack,
+    /// Divisions.
+    pub places: &'a Places,
     /// Records.
     pub facts: &'a Facts,
     /// Results of the last run.
@@ -61,7 +65,6 @@ impl ClauseYield {
     }
 }
 
-
 impl Live<'_> {
     fn number(&self, n: u64) -> Yield {
         Yield { text: self.language.grouped(n as i64), works: n > 0 }
@@ -78,15 +81,8 @@ impl Live<'_> {
             "parameter" => self.parameter(item.index),
             "indicator" => self.indicator(item.index, division),
             "variable" | "programme" | "check" => self.variable(item, division),
-            "book" => match self.pack.books.get(item.index).map(|book| book.of) {
-                Some(Entity::Register(register)) => self.number(self.facts.count(register, division).await?),
-                Some(of) => {
-                    let rows = self.results.and_then(|results| results.entities.get(&of));
-                    self.number(rows.map_or(0, |rows| rows.within(division).len() as u64))
-                }
-                None => Yield::default(),
-            },
             "procedure" => self.number(self.pack.procedures.get(item.index).map_or(0, |found| found.steps.len() as u64)),
+            "book" => self.book(item.index, division),
             "match" => self.matching(item.index, division),
             "view" => match self.pack.views.get(item.index).map(|view| &view.kind) {
                 Some(ViewKind::Pipeline { register, .. } | ViewKind::Calendar { register, .. }) => {
@@ -156,6 +152,19 @@ impl Live<'_> {
             text: self.language.grouped(count.yes as i64),
             works: count.yes + count.no > 0,
         })
+    }
+
+    /// How many cells of the total row hold something.
+    fn book(&self, index: usize, division: &str) -> Yield {
+        let (Some(book), Some(results), Some(snapshot)) = (self.pack.books.get(index), self.results, self.snapshot)
+        else {
+            return Yield::default();
+        };
+        let (overrides, as_of) = (results.overrides.as_slice(), results.as_of);
+        let counting = Counting { pack: self.pack, places: self.places, snapshot, overrides, as_of };
+        let table = counting.table(book, division, self.language);
+        let filled = |row: &Row| row.cells.iter().flatten().filter(|figure| figure.value.is_some_and(|v| v != 0.0)).count();
+        self.number(table.map_or(0, |table| filled(&table.total)) as u64)
     }
 
     fn matching(&self, index: usize, division: &str) -> Yield {

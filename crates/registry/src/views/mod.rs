@@ -6,6 +6,7 @@
 pub mod boards;
 pub mod books;
 pub mod charts;
+pub mod excused;
 pub mod facts;
 pub mod figures;
 pub mod file;

@@ -227,6 +227,7 @@ impl Inner {
     pub fn live(&self, visit: &Visit) -> Live<'_> {
         Live {
             pack: &self.pack,
+            places: &self.places,
             facts: &self.facts,
             results: self.results.as_deref(),
             snapshot: self.snapshot.as_deref(),

@@ -237,6 +237,21 @@ pub(crate) async fn addresses() -> Vec<String> {
             "/policy/clause/{id}" => fill(&["C05-06"]),
             "/policy/parameter/{id}" => fill(&["poverty_line", "care_share"]),
             "/policy/rule/{id}" => fill(&["identified_poor", "per_head"]),
+            "/policy/procedure/{id}" => {
+                registry.pack.procedures.iter().flat_map(|procedure| fill(&[procedure.id.as_str()])).collect()
+            }
+            "/boards/{id}" => registry
+                .pack
+                .views
+                .iter()
+                .flat_map(|view| fill(&[view.id.as_str(), &format!("{}?division={}", view.id, &village[..9])]))
+                .collect(),
+            "/matches/{id}" => registry
+                .pack
+                .matches
+                .iter()
+                .flat_map(|found| fill(&[found.id.as_str(), &format!("{}?side=seeker&division=150421", found.id)]))
+                .collect(),
             "/policy/register/{id}" => fill(&["household"]),
             "/policy/codes/{id}" => fill(&["poverty_cause"]),
             "/registry/{id}" => fill(&[

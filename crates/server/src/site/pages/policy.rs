@@ -6,6 +6,7 @@ use crate::site::own::own;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bangfu_policy::model::{IndicatorId, text_in};
+use bangfu_registry::views::excused::Excused;
 use bangfu_registry::views::results::Count;
 use bangfu_registry::views::rule::RuleView;
 use bangfu_registry::views::{figures, policy, reference, rule};
@@ -157,8 +158,12 @@ pub async fn indicators(State(site): State<Shared>, visit: Visit) -> Page {
 
 /// All checks.
 pub async fn checks(State(site): State<Shared>, visit: Visit) -> Page {
-    let checks = reference::checks(&site.pack, site.results.as_deref(), &visit.division, visit.language);
-    site.render(&visit, "policy", "policy/checks.html", own! { checks })
+    let excused = Excused::on(&site.facts, site.as_of()).await?;
+    let results = site.results.as_deref();
+    let checks = reference::checks(&site.pack, results, &excused, &visit.division, visit.language);
+    let register = site.pack.exemptions.as_ref().and_then(|place| site.pack.registers.get(place.register.index()));
+    let register = register.map(|register| register.id.as_str());
+    site.render(&visit, "policy", "policy/checks.html", own! { checks, register, here => visit.path })
 }
 
 /// What a register holds.

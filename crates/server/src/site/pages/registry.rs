@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use bangfu_policy::model::{Entity, Pack, RegisterId, RegisterKind, text_in};
 use bangfu_registry::exchange::export::Form;
 use bangfu_registry::exchange::table_schema::{self, Content};
+use bangfu_registry::views::excused::Excused;
 use bangfu_registry::views::facts::Table;
 use bangfu_registry::views::file::{self, Fact, Material};
 use bangfu_registry::views::problems;
@@ -225,6 +226,7 @@ pub async fn record(State(site): State<Shared>, visit: Visit, Path((id, address)
         as_of: site.as_of(),
     };
     let determinations = reasons::determinations(&site, &visit, &material)?;
+    let excused = Excused::on(&site.facts, site.as_of()).await?;
     let changes = site.facts.history(&fact, visit.language).await?;
     let own = own! {
         heading,
@@ -232,7 +234,7 @@ pub async fn record(State(site): State<Shared>, visit: Visit, Path((id, address)
         ancestors,
         summary => material.summary(),
         tiles => material.tiles(),
-        problems => problems::problems(&material),
+        problems => problems::problems(&material, &excused),
         indicators => Vec::<u8>::new(),
         income => material.income(),
         determinations,
@@ -241,6 +243,7 @@ pub async fn record(State(site): State<Shared>, visit: Visit, Path((id, address)
         sections => material.sections(),
         all_fields => file::pairs(pack, &fact, &site.places, visit.language),
         changes,
+        kept => Vec::<u8>::new(),
     };
     site.render(&visit, "registry", "registry/file.html", own)
 }
@@ -282,6 +285,29 @@ async fn fetch_children(
     Ok(children)
 }
 
+/// Records of a register that a division's file shows at once.
+const KEPT: u64 = 5;
+
+/// The registers whose records lie in a division itself: how many, and the first of them.
+async fn kept(site: &Shared, visit: &Visit, entity: Entity, code: &str) -> Result<Vec<serde_json::Value>, PageError> {
+    let mut found = Vec::new();
+    for (n, register) in site.pack.registers.iter().enumerate() {
+        if register.parent != entity || register.kind != RegisterKind::Entity {
+            continue;
+        }
+        let id = RegisterId(n as u16);
+        let query = BTreeMap::from([("limit".to_owned(), KEPT.to_string())]);
+        let listing = listing::parse(&site.pack, id, code, &query);
+        let listing = listing.map_err(|error| PageError::BadRequest(error.to_string()))?;
+        let (facts, total) = site.facts.page(&listing).await?;
+        if total > 0 {
+            let table = file::children(&site.pack, id, &facts, &site.places, visit.language);
+            found.push(serde_json::json!({ "table": table, "total": visit.language.grouped(total as i64) }));
+        }
+    }
+    Ok(found)
+}
+
 /// A division's file.
 pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path<String>) -> Page {
     let level = site.places.level_id(&code).filter(|_| site.places.contains(&code));
@@ -317,6 +343,8 @@ pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path
         })
         .collect();
     let determinations = reasons::determinations(&site, &visit, &material)?;
+    let excused = Excused::on(&site.facts, site.as_of()).await?;
+    let kept = kept(&site, &visit, entity, &code).await?;
     let title = pack.levels.get(level.index()).map(|l| text_in(&l.title, visit.language.id())).unwrap_or_default();
     let own = own! {
         heading => format!("{} · {title}", site.places.name(&code, visit.language)),
@@ -324,7 +352,7 @@ pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path
         ancestors => Vec::<u8>::new(),
         summary => material.summary(),
         tiles => material.tiles(),
-        problems => problems::problems(&material),
+        problems => problems::problems(&material, &excused),
         indicators,
         income => (),
         determinations,
@@ -333,6 +361,7 @@ pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path
         sections => material.sections(),
         all_fields => Vec::<u8>::new(),
         changes => Vec::<u8>::new(),
+        kept,
         here => visit.path,
     };
     site.render(&visit, "overview", "registry/file.html", own)
