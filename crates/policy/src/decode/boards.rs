@@ -173,8 +173,8 @@ fn calendar(pack: &Pack, cursor: &mut Cursor<'_>, report: &mut Report) -> Option
 }
 
 fn matrix(pack: &Pack, cursor: &mut Cursor<'_>, report: &mut Report) -> Option<ViewKind> {
-    let (name, place) = cursor.required_text("level", report)?;
-    let level = level_named(pack, &name, place, report);
+    let level = cursor.required_text("level", report);
+    let level = level.and_then(|(name, place)| level_named(pack, &name, place, report));
     let mut variables = Vec::new();
     for (name, at) in cursor.texts("variables", report) {
         let found = pack.variable(&name).filter(|id| {

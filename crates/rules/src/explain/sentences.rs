@@ -113,7 +113,7 @@ mod tests {
                 assert_eq!(zh.contains(&mark), en.contains(&mark), "{which:?}");
             }
         }
-        assert_eq!(sentence(Sentence::No, "why-no", "en", &["Poor {0}"]), "Poor {0}: no");
-        assert_eq!(sentence(Sentence::No, "why-no", "zh", &["贫困"]), "贫困：否");
+        assert_eq!(said(None, Sentence::No, "en", &["Poor {0}"]), "Poor {0}: no");
+        assert_eq!(said(None, Sentence::No, "zh", &["贫困"]), "贫困：否");
     }
 }
