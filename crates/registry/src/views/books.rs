@@ -283,9 +283,8 @@ impl Reading<'_> {
             Head::Code(list, position) => {
                 let code = self.counting.pack.codes.get(list.index()).and_then(|list| list.values.get(*position));
                 let day = self.counting.as_of;
-                code.is_none_or(|code| {
-                    code.from.is_none_or(|from| from <= day) && code.to.is_none_or(|to| day <= to)
-                }) || figures.any(counted)
+                code.is_none_or(|code| code.from.is_none_or(|from| from <= day) && code.to.is_none_or(|to| day <= to))
+                    || figures.any(counted)
             }
             _ => true,
         }
@@ -364,7 +363,9 @@ impl HeadCell {
             (Some(number), Unit::Count | Unit::Money | Unit::Number) if !self.quotient => {
                 language.fixed(number, self.scale)
             }
-            _ => figure.value.map_or_else(|| "—".to_owned(), |value| figures::indicator_exact(value, self.unit, language)),
+            _ => figure
+                .value
+                .map_or_else(|| "—".to_owned(), |value| figures::indicator_exact(value, self.unit, language)),
         }
     }
 
