@@ -6,7 +6,9 @@ use std::collections::{BTreeSet, HashSet};
 
 use bangfu_policy::books::{Book, Measure};
 use bangfu_policy::ir::{ExprId, Op};
-use bangfu_policy::model::{Distribution, Entity, FieldRef, IndicatorValue, Match, MatchTest, Pack, RegisterKind, VariableId};
+use bangfu_policy::model::{
+    Distribution, Entity, FieldRef, IndicatorValue, Match, MatchTest, Pack, RegisterKind, VariableId,
+};
 
 /// Fields and entities that a set of roots reaches.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

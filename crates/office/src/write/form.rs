@@ -123,7 +123,13 @@ fn head(page: &mut Worksheet, form: &Form) -> Result<(), XlsxError> {
 }
 
 /// Words across columns of a row; a single cell cannot be merged.
-fn across(page: &mut Worksheet, row: u32, (from, to): (u16, u16), words: &str, format: &Format) -> Result<(), XlsxError> {
+fn across(
+    page: &mut Worksheet,
+    row: u32,
+    (from, to): (u16, u16),
+    words: &str,
+    format: &Format,
+) -> Result<(), XlsxError> {
     if from == to {
         page.write_string_with_format(row, from, words, format)?;
     } else {

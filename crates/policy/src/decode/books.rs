@@ -260,7 +260,11 @@ fn bounds(nodes: &[&Node], ty: Type, report: &mut Report) -> Option<Vec<i64>> {
         match number(&text, scale) {
             Ok(bound) if bounds.last().is_none_or(|last| *last < bound) => bounds.push(bound),
             Ok(_) => {
-                report.say(&node.place, format!("the band from {text} is out of order"), "write bounds from low to high");
+                report.say(
+                    &node.place,
+                    format!("the band from {text} is out of order"),
+                    "write bounds from low to high",
+                );
                 return None;
             }
             Err(error) => {

@@ -335,7 +335,14 @@ pub struct Cell {
 }
 
 /// The divisions below one against the rules of a level.
-pub fn matrix(pack: &Pack, places: &Places, results: &Results, view: &View, division: &str, language: Language) -> Matrix {
+pub fn matrix(
+    pack: &Pack,
+    places: &Places,
+    results: &Results,
+    view: &View,
+    division: &str,
+    language: Language,
+) -> Matrix {
     let ViewKind::Matrix { level, variables } = &view.kind else { return Matrix::default() };
     let title = |id: &VariableId| {
         let variable = pack.variables.get(id.index())?;
@@ -374,7 +381,13 @@ fn cell(results: &Results, level: LevelId, id: VariableId, division: &str, langu
     match count {
         Some(count) if count.yes + count.no > 0 => {
             let share = count.yes as f64 / (count.yes + count.no) as f64;
-            let class = if share >= 0.95 { "yes" } else if share >= 0.7 { "unsure" } else { "no" };
+            let class = if share >= 0.95 {
+                "yes"
+            } else if share >= 0.7 {
+                "unsure"
+            } else {
+                "no"
+            };
             let share = format!("{}%", language.decimals(share * 100.0, 1));
             Cell { class, share, lacking: language.grouped(count.no as i64) }
         }

@@ -2,8 +2,8 @@
 //!
 //! **Architecture invariant:** what a cell holds is counted by `bangfu_rules`; here rows and columns are chosen and named.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bangfu_policy::books::{Book, BookCell, Head};
 use bangfu_policy::ir::{Scalar, Type};
@@ -22,9 +22,14 @@ const MOST_BYTES: usize = 64 << 20;
 
 type Slot = Arc<Mutex<Option<Arc<Tally>>>>;
 
-/// Books that were counted over one snapshot, the one used last at the end; the ones used longest ago are forgotten.
+/// Books that were counted over one snapshot.
 #[derive(Debug, Default)]
-pub(super) struct Shelf(Mutex<VecDeque<(String, Slot)>>);
+pub(super) struct Shelf {
+    /// The one used last at the end; the ones used longest ago are forgotten.
+    slots: Mutex<VecDeque<(String, Slot)>>,
+    /// For each book, how many cells of the whole hold something; this is never forgotten.
+    filled: Mutex<HashMap<String, usize>>,
+}
 
 impl Shelf {
     /// A counted book; who asks for one that is being counted waits.
@@ -47,8 +52,12 @@ impl Shelf {
         Ok(tally)
     }
 
+    fn filled(&self) -> MutexGuard<'_, HashMap<String, usize>> {
+        self.filled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn slot(&self, id: &str) -> Slot {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let known = slots.iter().position(|(name, _)| name == id).and_then(|at| slots.remove(at));
         let (name, slot) = known.unwrap_or_else(|| (id.to_owned(), Slot::default()));
         slots.push_back((name, Arc::clone(&slot)));
@@ -56,7 +65,7 @@ impl Shelf {
     }
 
     fn forget(&self) {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         // A slot that is locked is being counted: it is not measured now, but by whoever comes next.
         let size = |(_, slot): &(String, Slot)| {
             slot.try_lock().ok().and_then(|tally| tally.as_ref().map(|tally| tally.size())).unwrap_or(0)
@@ -200,6 +209,27 @@ impl Counting<'_> {
     }
 }
 
+impl Counting<'_> {
+    /// How many cells of a division's total hold something. That of the whole is counted once.
+    ///
+    /// # Errors
+    /// As [`Counting::table`].
+    pub fn filled(&self, book: &Book, division: &str) -> Result<usize, EngineError> {
+        let whole = division == self.places.root();
+        let shelf = self.snapshot.shelf();
+        if let Some(known) = shelf.filled().get(&book.id).filter(|_| whole) {
+            return Ok(*known);
+        }
+        let table = self.table(book, division, Language::ENGLISH)?;
+        let something = |figure: &&Figure| figure.value.is_some_and(|value| value != 0.0);
+        let filled = table.total.cells.iter().flatten().filter(something).count();
+        if whole {
+            shelf.filled().insert(book.id.clone(), filled);
+        }
+        Ok(filled)
+    }
+}
+
 struct Reading<'a> {
     counting: &'a Counting<'a>,
     book: &'a Book,
@@ -283,9 +313,8 @@ impl Reading<'_> {
             Head::Code(list, position) => {
                 let code = self.counting.pack.codes.get(list.index()).and_then(|list| list.values.get(*position));
                 let day = self.counting.as_of;
-                code.is_none_or(|code| {
-                    code.from.is_none_or(|from| from <= day) && code.to.is_none_or(|to| day <= to)
-                }) || figures.any(counted)
+                code.is_none_or(|code| code.from.is_none_or(|from| from <= day) && code.to.is_none_or(|to| day <= to))
+                    || figures.any(counted)
             }
             _ => true,
         }
@@ -364,7 +393,9 @@ impl HeadCell {
             (Some(number), Unit::Count | Unit::Money | Unit::Number) if !self.quotient => {
                 language.fixed(number, self.scale)
             }
-            _ => figure.value.map_or_else(|| "—".to_owned(), |value| figures::indicator_exact(value, self.unit, language)),
+            _ => figure
+                .value
+                .map_or_else(|| "—".to_owned(), |value| figures::indicator_exact(value, self.unit, language)),
         }
     }
 

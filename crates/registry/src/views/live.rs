@@ -9,7 +9,7 @@ use bangfu_policy::model::{Entity, IndicatorId, Pack, RegisterId, ViewKind};
 use bangfu_store::StoreError;
 use serde::Serialize;
 
-use super::books::{Counting, Row};
+use super::books::Counting;
 use super::facts::Facts;
 use super::figures::{self, Language};
 use super::matching::{Matching, Side};
@@ -81,7 +81,9 @@ impl Live<'_> {
             "parameter" => self.parameter(item.index),
             "indicator" => self.indicator(item.index, division),
             "variable" | "programme" | "check" => self.variable(item, division),
-            "procedure" => self.number(self.pack.procedures.get(item.index).map_or(0, |found| found.steps.len() as u64)),
+            "procedure" => {
+                self.number(self.pack.procedures.get(item.index).map_or(0, |found| found.steps.len() as u64))
+            }
             "book" => self.book(item.index, division),
             "match" => self.matching(item.index, division),
             "view" => match self.pack.views.get(item.index).map(|view| &view.kind) {
@@ -162,9 +164,7 @@ impl Live<'_> {
         };
         let (overrides, as_of) = (results.overrides.as_slice(), results.as_of);
         let counting = Counting { pack: self.pack, places: self.places, snapshot, overrides, as_of };
-        let table = counting.table(book, division, self.language);
-        let filled = |row: &Row| row.cells.iter().flatten().filter(|figure| figure.value.is_some_and(|v| v != 0.0)).count();
-        self.number(table.map_or(0, |table| filled(&table.total)) as u64)
+        self.number(counting.filled(book, division).unwrap_or(0) as u64)
     }
 
     fn matching(&self, index: usize, division: &str) -> Yield {

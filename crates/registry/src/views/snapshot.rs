@@ -191,6 +191,11 @@ impl Snapshot {
         self.books.get(pack, &self.frame, overrides, book)
     }
 
+    /// Counted books.
+    pub(super) fn shelf(&self) -> &Shelf {
+        &self.books
+    }
+
     /// Titles of the facts that are missing for a condition that cannot be told.
     ///
     /// # Errors

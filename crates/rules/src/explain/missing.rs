@@ -66,7 +66,9 @@ impl Explainer<'_> {
                         self.language,
                         &[&title, &period_text(register.kind, period), entity_title, &record],
                     ),
-                    None => sentence(self.pack, Sentence::FieldMissing, self.language, &[&title, entity_title, &record]),
+                    None => {
+                        sentence(self.pack, Sentence::FieldMissing, self.language, &[&title, entity_title, &record])
+                    }
                 };
                 let mut name = field_name(pack, *field);
                 if definition.entity != root {

@@ -59,14 +59,24 @@ const TABLE: [(Sentence, &str, &str, &str); 21] = [
     (Sentence::Because, "why-because", "{0} —— {1}", "{0} – {1}"),
     (Sentence::PeriodMissing, "why-period-missing", "缺少 {1} 的{0}（{2} {3}）", "{0} of {1} is missing ({2} {3})"),
     (Sentence::FieldMissing, "why-field-missing", "缺少{0}（{1} {2}）", "{0} is missing ({1} {2})"),
-    (Sentence::ParameterMissing, "why-parameter-missing", "该日期没有参数“{0}”的数值", "the parameter “{0}” has no value on the date"),
+    (
+        Sentence::ParameterMissing,
+        "why-parameter-missing",
+        "该日期没有参数“{0}”的数值",
+        "the parameter “{0}” has no value on the date",
+    ),
     (Sentence::NoRecords, "why-no-records", "没有{0}记录可供取值", "there is no record of {0} to take a value from"),
     (Sentence::Lower, "why-lower", "{0}减少 {1}（由 {2} 变为 {3}）", "{0} lower by {1} (from {2} to {3})"),
     (Sentence::Higher, "why-higher", "{0}增加 {1}（由 {2} 变为 {3}）", "{0} higher by {1} (from {2} to {3})"),
     (Sentence::Rule, "why-rule", "规则：{0}", "Rule: {0}"),
     (Sentence::FirstFailing, "why-first-failing", "首先不满足：{0}（{1}）", "First condition that fails: {0} ({1})"),
     (Sentence::MissingFact, "why-missing-fact", "{0}；补录后即可判断", "{0}; once recorded, it can be told"),
-    (Sentence::NearestChange, "why-nearest-change", "最接近的变化：{0}，结果即改变", "Nearest change that turns the answer: {0}"),
+    (
+        Sentence::NearestChange,
+        "why-nearest-change",
+        "最接近的变化：{0}，结果即改变",
+        "Nearest change that turns the answer: {0}",
+    ),
     (
         Sentence::Parameter,
         "why-parameter",
@@ -88,7 +98,8 @@ pub fn sentence(pack: &Pack, which: Sentence, language: &str, parts: &[&str]) ->
 /// See [`sentence`]; without a pack in Chinese or English.
 pub(super) fn said(pack: Option<&Pack>, which: Sentence, language: &str, parts: &[&str]) -> String {
     let Some(&(_, key, zh, en)) = TABLE.iter().find(|(sentence, ..)| *sentence == which) else { return String::new() };
-    let form = if language.starts_with("zh") { zh } else { pack.and_then(|pack| pack.phrase(language, key)).unwrap_or(en) };
+    let form =
+        if language.starts_with("zh") { zh } else { pack.and_then(|pack| pack.phrase(language, key)).unwrap_or(en) };
     // Parts are put in from the form, so that braces inside a part stay as they are.
     let mut text = String::new();
     let mut rest = form;

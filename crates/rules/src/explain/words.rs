@@ -78,13 +78,20 @@ pub(super) fn words(pack: &Pack, node: ExprId, language: &str, depth: usize) -> 
             let title = shifted(pack, title, *shift, language);
             key.map_or(title.clone(), |key| format!("{title}[{}]", below(key)))
         }
-        Op::Variable { variable, shift, .. } => {
-            shifted(pack, pack.variables.get(variable.index()).map_or("", |v| text_in(&v.title, language)), *shift, language)
-        }
+        Op::Variable { variable, shift, .. } => shifted(
+            pack,
+            pack.variables.get(variable.index()).map_or("", |v| text_in(&v.title, language)),
+            *shift,
+            language,
+        ),
         Op::Broadcast { value, from } => {
             let entity = pack.entity_title(*from).map_or("", |title| text_in(title, language));
             let constant = matches!(pack.graph[*value].op, Op::Parameter { .. });
-            if constant { below(*value) } else { format!("{entity}{}{}", pick("why-word-of", "的", ": "), below(*value)) }
+            if constant {
+                below(*value)
+            } else {
+                format!("{entity}{}{}", pick("why-word-of", "的", ": "), below(*value))
+            }
         }
         Op::Aggregate { function, over, value, filter } => {
             let entity = pack.entity_title(*over).map_or("", |title| text_in(title, language));
@@ -97,8 +104,9 @@ pub(super) fn words(pack: &Pack, node: ExprId, language: &str, depth: usize) -> 
                 Aggregate::All => pick("why-word-all", "全部", "all"),
             };
             let value = value.map(|value| format!(": {}", below(value))).unwrap_or_default();
-            let filter =
-                filter.map(|filter| format!("{}{}", pick("why-word-where", "，其中 ", ", where "), below(filter))).unwrap_or_default();
+            let filter = filter
+                .map(|filter| format!("{}{}", pick("why-word-where", "，其中 ", ", where "), below(filter)))
+                .unwrap_or_default();
             format!("{name} {entity}{value}{filter}")
         }
         Op::Add(a, b) | Op::AddDays(a, b) => format!("{} + {}", chain(*a), below(*b)),
@@ -118,10 +126,20 @@ pub(super) fn words(pack: &Pack, node: ExprId, language: &str, depth: usize) -> 
         }
         Op::In(a, list) => {
             let labels = list.iter().map(|value| written(pack, Scalar::Integer(*value), pack.graph[*a].ty, language));
-            format!("{} {} {}", below(*a), pick("why-word-in", "属于", "is one of"), labels.collect::<Vec<_>>().join(pick("why-word-list", "、", ", ")))
+            format!(
+                "{} {} {}",
+                below(*a),
+                pick("why-word-in", "属于", "is one of"),
+                labels.collect::<Vec<_>>().join(pick("why-word-list", "、", ", "))
+            )
         }
         Op::TextIn(a, list) => {
-            format!("{} {} {}", below(*a), pick("why-word-in", "属于", "is one of"), list.join(pick("why-word-list", "、", ", ")))
+            format!(
+                "{} {} {}",
+                below(*a),
+                pick("why-word-in", "属于", "is one of"),
+                list.join(pick("why-word-list", "、", ", "))
+            )
         }
         Op::IsMissing(a) => format!("{} {}", below(*a), pick("why-word-missing", "缺失", "is missing")),
         Op::IsTruth(a, truth) => {
@@ -133,13 +151,23 @@ pub(super) fn words(pack: &Pack, node: ExprId, language: &str, depth: usize) -> 
         Op::Or(parts) => join(parts, pick("why-word-or", " 或 ", " or ")),
         Op::Case { arms, otherwise } => {
             let arms = arms.iter().map(|(condition, value)| {
-                format!("{} {}{} {}", pick("why-word-if", "若", "if"), below(*condition), pick("why-word-then", "，则", ":"), below(*value))
+                format!(
+                    "{} {}{} {}",
+                    pick("why-word-if", "若", "if"),
+                    below(*condition),
+                    pick("why-word-then", "，则", ":"),
+                    below(*value)
+                )
             });
             let last = format!("{} {}", pick("why-word-else", "否则", "else"), below(*otherwise));
             arms.chain([last]).collect::<Vec<_>>().join(pick("why-word-arms", "；", "; "))
         }
-        Op::Age { birth, on } => format!("{} ({} → {})", pick("why-word-age", "周岁", "age"), below(*birth), below(*on)),
-        Op::Months { from, to } => format!("{} ({} → {})", pick("why-word-months-between", "月数", "months"), below(*from), below(*to)),
+        Op::Age { birth, on } => {
+            format!("{} ({} → {})", pick("why-word-age", "周岁", "age"), below(*birth), below(*on))
+        }
+        Op::Months { from, to } => {
+            format!("{} ({} → {})", pick("why-word-months-between", "月数", "months"), below(*from), below(*to))
+        }
         Op::DatePart(part, a) => {
             let part = match part {
                 DatePart::Year => pick("why-word-year", "年份", "year of"),

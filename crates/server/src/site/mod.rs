@@ -25,6 +25,7 @@ use axum::response::{Html, IntoResponse, Response};
 use bangfu_policy::model::Pack;
 use bangfu_registry::packs::{self, Locale, PackError};
 use bangfu_registry::store::{Scope, Store};
+use bangfu_registry::views::books::Counting;
 use bangfu_registry::views::facts::Facts;
 use bangfu_registry::views::figures::{self, Language};
 use bangfu_registry::views::live::Live;
@@ -279,9 +280,26 @@ pub fn router(site: Site) -> Result<Router, SiteError> {
     Ok(edge::wrap(routes::router(), Shared::new(site)?))
 }
 
+/// Counts all books once, so that the policy's pages know at once which of them hold something.
+fn count_books(site: Shared) {
+    std::thread::spawn(move || {
+        let (Some(results), Some(snapshot)) = (&site.results, &site.snapshot) else { return };
+        let (pack, places) = (&site.pack, &site.places);
+        let (overrides, as_of) = (results.overrides.as_slice(), results.as_of);
+        let counting = Counting { pack, places, snapshot, overrides, as_of };
+        for book in &pack.books {
+            if let Err(error) = counting.filled(book, places.root()) {
+                tracing::warn!("the book {} cannot be counted: {error}", book.id);
+            }
+        }
+    });
+}
+
 /// Serves until the process is told to stop.
 pub async fn serve(listen: SocketAddr, site: Site) -> Result<(), SiteError> {
-    let router = router(site)?;
+    let site = Shared::new(site)?;
+    count_books(site.clone());
+    let router = edge::wrap(routes::router(), site);
     let listener = TcpListener::bind(listen).await.map_err(|source| SiteError::Listen { address: listen, source })?;
     axum::serve(listener, router)
         .with_graceful_shutdown(async {

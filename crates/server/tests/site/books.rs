@@ -81,10 +81,21 @@ fn cells(page: &str) -> Vec<Vec<String>> {
     let body = page.split("<tbody>").nth(1).unwrap().split("</tbody>").next().unwrap();
     let text = |cell: &str| -> String {
         let inner = cell.split_once('>').map_or("", |(_, inner)| inner);
-        inner.split('<').enumerate().map(|(n, part)| if n == 0 { part } else { part.split_once('>').map_or("", |(_, t)| t) }).collect()
+        inner
+            .split('<')
+            .enumerate()
+            .map(|(n, part)| if n == 0 { part } else { part.split_once('>').map_or("", |(_, t)| t) })
+            .collect()
     };
     let rows = body.split("<tr").skip(1);
-    rows.map(|row| row.split("<t").skip(1).filter(|cell| cell.starts_with(['h', 'd'])).map(|cell| text(cell).trim().to_owned()).collect()).collect()
+    rows.map(|row| {
+        row.split("<t")
+            .skip(1)
+            .filter(|cell| cell.starts_with(['h', 'd']))
+            .map(|cell| text(cell).trim().to_owned())
+            .collect()
+    })
+    .collect()
 }
 
 /// A figure of a page as a number: percent as a fraction.
@@ -185,7 +196,8 @@ async fn the_interface_gives_the_same_figures() {
     let page = cells(&get(&router, "/books/tried_causes?division=1504", "lang=en").await.text);
     let answer = get(&router, "/api/v1/books/tried_causes?division=1504", "lang=en").await;
     let body: serde_json::Value = serde_json::from_str(&answer.text).unwrap();
-    let rows: Vec<&serde_json::Value> = std::iter::once(&body["total"]).chain(body["rows"].as_array().unwrap()).collect();
+    let rows: Vec<&serde_json::Value> =
+        std::iter::once(&body["total"]).chain(body["rows"].as_array().unwrap()).collect();
     assert_eq!(rows.len(), page.len());
     for (row, line) in rows.iter().zip(&page) {
         let values = row["values"].as_array().unwrap();

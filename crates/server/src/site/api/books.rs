@@ -48,7 +48,10 @@ pub async fn one(State(site): State<Shared>, visit: Visit, Path(id): Path<String
     if let Some(body) = body.as_object_mut() {
         body.insert("division".to_owned(), json!(visit.division));
         body.insert("as_of".to_owned(), json!(as_of(&site)));
-        body.insert("columns".to_owned(), json!(table.as_ref().map(|table| columns(&writing, table)).unwrap_or_default()));
+        body.insert(
+            "columns".to_owned(),
+            json!(table.as_ref().map(|table| columns(&writing, table)).unwrap_or_default()),
+        );
         body.insert("total".to_owned(), json!(table.as_ref().map(|table| row(&writing, &table.total))));
         let rows = table.iter().flat_map(|table| &table.rows).map(|one| row(&writing, one));
         body.insert("rows".to_owned(), json!(rows.collect::<Vec<_>>()));

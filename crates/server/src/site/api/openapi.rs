@@ -117,7 +117,8 @@ pub fn general(pack: &Pack) -> Vec<Operation> {
     values.headers = &["Link"];
     let books: Vec<_> = pack.books.iter().map(|book| book.id.as_str()).collect();
     // A list of nothing allows nothing; a pack without books still has the operation.
-    let schema = if books.is_empty() { json!({ "type": "string" }) } else { json!({ "type": "string", "enum": books }) };
+    let schema =
+        if books.is_empty() { json!({ "type": "string" }) } else { json!({ "type": "string", "enum": books }) };
     let book = parameter("path", "id", schema, "Id of the book.");
     vec![
         Operation::get("/openapi.json", "get_description", "api-description", "document"),

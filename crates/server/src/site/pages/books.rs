@@ -86,11 +86,7 @@ pub fn find<'s>(site: &'s Shared, id: &str) -> Result<&'s Book, PageError> {
 }
 
 /// Counts a book for the division in view, if there was a run; counting takes a moment, so that it keeps nobody waiting.
-pub async fn table(
-    site: &Shared,
-    visit: &Visit,
-    book: &Book,
-) -> Result<Option<Result<Table, EngineError>>, PageError> {
+pub async fn table(site: &Shared, visit: &Visit, book: &Book) -> Result<Option<Result<Table, EngineError>>, PageError> {
     let (Some(results), Some(snapshot)) = (&site.results, &site.snapshot) else { return Ok(None) };
     let (results, snapshot, site) = (Arc::clone(results), Arc::clone(snapshot), site.clone());
     let (book, division, language) = (book.clone(), visit.division.clone(), visit.language);
