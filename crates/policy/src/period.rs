@@ -61,6 +61,28 @@ pub fn exists(kind: RegisterKind, period: i32) -> bool {
     }
 }
 
+/// A period as people write it: `2016`, `2016年`, `2016Q1`, `2016年1季度`; none if the register has no such period.
+pub fn parse(kind: RegisterKind, text: &str) -> Option<i32> {
+    let plain: String = text.trim().chars().filter(|c| !"年季度 ".contains(*c)).collect();
+    let period = match kind {
+        RegisterKind::Entity | RegisterKind::One => return None,
+        RegisterKind::Yearly { .. } => plain.parse().ok()?,
+        RegisterKind::Quarterly => {
+            let digits: String = plain.chars().filter(|c| !"Qq第-".contains(*c)).collect();
+            digits.parse().ok()?
+        }
+    };
+    exists(kind, period).then_some(period)
+}
+
+/// A period as it is written: `2016`, `2016Q1`.
+pub fn format(kind: RegisterKind, period: i32) -> String {
+    match kind {
+        RegisterKind::Quarterly => format!("{}Q{}", period / 10, period % 10),
+        _ => period.to_string(),
+    }
+}
+
 /// The same day some years later (negative: earlier); 29 February becomes 28 February where there is none.
 pub fn shift_day(day: i32, years: i32) -> i32 {
     let moved = add_months(i64::from(day), i64::from(years) * 12).ok();
@@ -95,6 +117,25 @@ mod tests {
         assert_eq!(shifted(kind, 20161, -1), 20154);
         assert_eq!(shifted(kind, 20154, 1), 20161);
         assert_eq!(counts_from(kind, 20162), Some(day(2016, 6, 30)));
+    }
+
+    #[test]
+    fn periods_are_read_as_people_write_them() {
+        let year = RegisterKind::Yearly { month: 12, day: 31 };
+        for (kind, text, period) in [
+            (year, "2016", Some(2016)),
+            (year, " 2016年 ", Some(2016)),
+            (year, "2016Q1", None),
+            (year, "16", None),
+            (RegisterKind::Quarterly, "2016Q1", Some(20161)),
+            (RegisterKind::Quarterly, "2016年第4季度", Some(20164)),
+            (RegisterKind::Quarterly, "2016Q5", None),
+            (RegisterKind::Quarterly, "2016", None),
+            (RegisterKind::One, "2016", None),
+        ] {
+            assert_eq!(parse(kind, text), period, "{text}");
+        }
+        assert_eq!((format(year, 2016), format(RegisterKind::Quarterly, 20163)), ("2016".into(), "2016Q3".into()));
     }
 
     #[test]
