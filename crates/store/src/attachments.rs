@@ -129,6 +129,18 @@ impl Change {
 }
 
 impl Reader {
+    /// Whether a record – of whatever scope – has a file with these bytes.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn keeps(&self, hash: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query("select 1 from attachment where hash = ? limit 1")
+            .bind(hash)
+            .fetch_optional(&self.store.readers)
+            .await?;
+        Ok(row.is_some())
+    }
+
     /// Files of a record, oldest first.
     ///
     /// # Errors

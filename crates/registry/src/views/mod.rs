@@ -7,6 +7,8 @@ pub mod charts;
 pub mod facts;
 pub mod figures;
 pub mod file;
+pub mod form;
+pub mod history;
 pub mod listing;
 pub mod map;
 pub mod overview;

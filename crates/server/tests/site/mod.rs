@@ -2,7 +2,13 @@
 
 mod api;
 mod browser;
+mod desk;
 mod exports;
 pub(crate) mod fixture;
+mod journey;
+mod keeping;
 mod pages;
+mod registers;
+mod sample;
 mod shape;
+mod writing;

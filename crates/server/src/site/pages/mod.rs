@@ -1,10 +1,17 @@
 //! The pages: each handler fetches, calls a view model and names a template.
 
 pub mod determinations;
+pub mod edit;
+pub mod files;
+pub mod history;
+pub mod import;
 pub mod overview;
 pub mod policy;
+pub mod queries;
 pub mod reasons;
 pub mod registry;
+pub mod removal;
+pub mod sent;
 pub mod what_if;
 
 use axum::Json;
