@@ -203,8 +203,11 @@ fn planted(samples: &mut Samples<'_>, desk: &Desk, id: RegisterId, parts: &[Part
     let at = |wanted: Part| parts.iter().position(|part| *part == wanted);
     let mut wanted: Vec<(usize, String, &'static str)> = Vec::new();
     let mut kinds = BTreeSet::new();
-    let nobody = if matches!(register.parent, Entity::Register(_)) { ("nobody", "parent") } else { ("15", "division") };
-    wanted.push((at(Part::Owner).unwrap(), nobody.0.to_owned(), nobody.1));
+    let nobody = match register.parent {
+        Entity::Register(_) => ("nobody".to_owned(), "parent"),
+        Entity::Level(level) => ("9".repeat(desk.pack.levels[level.index()].digits), "division"),
+    };
+    wanted.push((at(Part::Owner).unwrap(), nobody.0, nobody.1));
     wanted.extend(at(Part::Period).map(|column| (column, "soon".to_owned(), "period")));
     for (index, field) in register.fields.iter().enumerate() {
         let column = at(Part::Field(index as u16)).unwrap();
@@ -272,7 +275,7 @@ async fn planted_errors_come_back_and_nothing_else_does() {
             Entity::Level(_) => true,
         };
         let named = register.fields.iter().all(|field| match field.ty {
-            FieldType::Reference(to) => there(to),
+            FieldType::Reference(to) => !field.required || there(to),
             _ => true,
         });
         if !owned || !named || register.kind == RegisterKind::One {
