@@ -59,6 +59,10 @@ pub fn coverage(pack: &Pack) -> Coverage {
     variables.for_each(|item| note(section(item), &item.id, &item.clauses));
     pack.programmes.iter().for_each(|item| note("programmes", &item.id, &item.clauses));
     pack.indicators.iter().for_each(|item| note("indicators", &item.id, &item.clauses));
+    pack.books.iter().for_each(|item| note("books", &item.id, &item.clauses));
+    pack.procedures.iter().for_each(|item| note("procedures", &item.id, &item.clauses));
+    pack.matches.iter().for_each(|item| note("matches", &item.id, &item.clauses));
+    pack.views.iter().for_each(|item| note("views", &item.id, &item.clauses));
     let clauses: Vec<ClauseCoverage> = pack
         .articles
         .iter()

@@ -4,6 +4,7 @@
 //! never panics on any input. It knows how a pack is written and what its formulas mean, not how they are run.
 
 pub mod arithmetic;
+pub mod books;
 pub mod coverage;
 mod decode;
 pub mod diagnostic;

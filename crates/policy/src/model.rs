@@ -44,6 +44,12 @@ index_type! {
     CheckId,
 }
 
+mod board;
+mod procedure;
+
+pub use board::{Exemptions, Match, MatchPart, MatchTest, View, ViewKind};
+pub use procedure::{Procedure, ProcedureId, Role, RoleId, Step, StepKind};
+
 /// Where an item was written.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Place {
@@ -96,12 +102,27 @@ pub struct Pack {
     pub indicators: Vec<Indicator>,
     /// Checks, in the order of their variables.
     pub checks: Vec<Check>,
+    /// Books, in the order of their numbers.
+    pub books: Vec<crate::books::Book>,
+    /// Who acts in procedures, by id.
+    pub roles: Vec<Role>,
+    /// Procedures, by id.
+    pub procedures: Vec<Procedure>,
+    /// Matches, by id.
+    pub matches: Vec<Match>,
+    /// Pages made from registers, by id.
+    pub views: Vec<View>,
+    /// Where records are excused from checks.
+    pub exemptions: Option<Exemptions>,
     /// What the hand-made pages show.
     pub screens: Screens,
     /// Cases that the pack brings with it.
     pub tests: Vec<TestCase>,
     /// All formulas.
     pub graph: Graph,
+    /// Words of explanations for languages that are not built in, by language and key; `{0}`, `{1}` are the parts.
+    /// They come from locale files beside the pack and are no part of its hash.
+    pub phrases: BTreeMap<String, BTreeMap<String, String>>,
     /// SHA-256 over all files (path and text, in path order), lower-case hex.
     pub hash: String,
 }
@@ -808,6 +829,16 @@ impl Pack {
     /// The parameter with this id.
     pub fn parameter(&self, id: &str) -> Option<ParameterId> {
         self.parameters.iter().position(|p| p.id == id).map(|n| ParameterId(n as u16))
+    }
+
+    /// Words of explanations in a language, if the pack brings them.
+    pub fn phrase(&self, language: &str, key: &str) -> Option<&str> {
+        self.phrases.get(language)?.get(key).map(String::as_str)
+    }
+
+    /// The book with this id.
+    pub fn book(&self, id: &str) -> Option<&crate::books::Book> {
+        self.books.iter().find(|book| book.id == id)
     }
 
     /// The indicator with this id.

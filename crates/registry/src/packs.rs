@@ -77,7 +77,24 @@ pub fn read_folder(folder: &Path) -> Result<Vec<SourceFile>, PackError> {
 /// It cannot be read, or has errors.
 pub fn read(folder: &Path) -> Result<Pack, PackError> {
     let files = read_folder(folder)?;
-    load(&files).map_err(|diagnostics| PackError::Wrong { diagnostics, files })
+    let mut pack = load(&files).map_err(|diagnostics| PackError::Wrong { diagnostics, files })?;
+    for locale in locales(folder)? {
+        pack.phrases.entry(locale.language.clone()).or_default().extend(phrases(&locale.text));
+    }
+    Ok(pack)
+}
+
+/// The words of explanations in a locale file: messages `why-…` of one line, whose parts are `{ $a }`, `{ $b }` …
+fn phrases(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
+    let messages = text.lines().filter_map(|line| line.split_once('='));
+    messages.filter(|(key, _)| key.starts_with("why-")).map(|(key, form)| {
+        // Spaces at the ends stand in quotes, as everywhere in these files.
+        let mut form = form.trim().replace("{\" \"}", " ").replace("{ \" \" }", " ");
+        for (number, name) in ('a'..='j').enumerate() {
+            form = form.replace(&format!("{{ ${name} }}"), &format!("{{{number}}}"));
+        }
+        (key.trim().to_owned(), form)
+    })
 }
 
 /// The mappings of foreign lists that a pack brings with it (`data/mappings/*.yaml`): name and path, by name.
@@ -92,6 +109,41 @@ pub fn mappings(folder: &Path) -> Vec<(String, PathBuf)> {
     found
 }
 
+/// A locale file of a pack: words of the site for one of its languages.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Locale {
+    /// Id of the language, as the pack names it.
+    pub language: String,
+    /// The file.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// The locale files of a pack: `locales/<language>/*.ftl`, by path.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn locales(folder: &Path) -> Result<Vec<Locale>, PackError> {
+    let mut found = Vec::new();
+    for language in listed(&folder.join("locales")) {
+        let Some(name) = language.file_name().and_then(|name| name.to_str()) else { continue };
+        for path in listed(&language).into_iter().filter(|path| path.extension().is_some_and(|end| end == "ftl")) {
+            let text = failing(&path, std::fs::read_to_string(&path))?;
+            found.push(Locale { language: name.to_owned(), path: path.display().to_string(), text });
+        }
+    }
+    Ok(found)
+}
+
+/// What lies in a folder, by name; nothing if there is no such folder.
+fn listed(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    paths
+}
+
 fn is_yaml(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|ending| ending == "yaml")
 }
@@ -102,4 +154,17 @@ fn is_source(path: &Path) -> bool {
 
 fn failing<T>(path: &Path, result: std::io::Result<T>) -> Result<T, PackError> {
     result.map_err(|source| PackError::File { path: PathBuf::from(path).display().to_string(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::phrases;
+
+    #[test]
+    fn words_of_explanations_are_read_from_locale_files() {
+        let text = "nav = x\nwhy-is = { $a } est { $b }\nwhy-word-and = {\" \"}et{\" \"}\n";
+        let found: Vec<_> = phrases(text).collect();
+        let pair = |key: &str, form: &str| (key.to_owned(), form.to_owned());
+        assert_eq!(found, [pair("why-is", "{0} est {1}"), pair("why-word-and", " et ")]);
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bangfu_policy::model::RegisterId;
+use bangfu_policy::model::{Entity, RegisterId};
 use bangfu_rules::snapshot::{Manifest, SnapshotError, Writer};
-use bangfu_store::{JournalSeq, Scope, StoreError};
+use bangfu_store::{JournalSeq, ListQuery, Reader, Scope, StoreError};
 
 use crate::home::{Home, WorkError, Working};
 
@@ -55,6 +55,38 @@ pub async fn refresh(
     refresh_within(home, &working, written, progress).await
 }
 
+/// Records up to which a register of divisions is one file: a hundred small files cost more than they save.
+const ONE_FILE: u64 = 200_000;
+
+/// The parts of a register that must be written; files of another layout are removed.
+async fn outdated(
+    home: &Home,
+    reader: &Reader,
+    writer: &mut Writer<'_>,
+    id: RegisterId,
+    done: i64,
+) -> Result<Vec<String>, RefreshError> {
+    let Some(register) = home.pack.registers.get(id.index()) else { return Ok(Vec::new()) };
+    let changed = home.store.changed_parts(&register.id, JournalSeq(done)).await?;
+    if changed.is_empty() {
+        return Ok(changed);
+    }
+    let small = matches!(register.parent, Entity::Level(_))
+        && reader.count(id, &ListQuery::default()).await? <= ONE_FILE;
+    let whole = home.pack.policy.root.clone();
+    let written = writer.parts(id);
+    let other = written.iter().filter(|part| (**part == whole) != small);
+    let relaid = other.clone().next().is_some();
+    for part in other {
+        writer.remove(id, part)?;
+    }
+    if small {
+        return Ok(vec![whole]);
+    }
+    // A register that has grown out of its one file is written whole.
+    if relaid { Ok(home.store.changed_parts(&register.id, JournalSeq(0)).await?) } else { Ok(changed) }
+}
+
 /// See [`refresh`]; the work has begun already.
 pub(crate) async fn refresh_within(
     home: &Home,
@@ -71,13 +103,14 @@ pub(crate) async fn refresh_within(
     let known = manifest.is_some_and(|manifest| manifest.pack_hash == home.pack.hash);
     let done = if known { done } else { 0 };
     let reader = home.store.reader(&Scope::everything());
+    let mut writer = Writer::new(&folder, &home.pack)?;
     let mut work: Vec<(RegisterId, String)> = Vec::new();
-    for (index, register) in home.pack.registers.iter().enumerate() {
-        for part in home.store.changed_parts(&register.id, JournalSeq(done)).await? {
-            work.push((RegisterId(index as u16), part));
+    for index in 0..home.pack.registers.len() {
+        let id = RegisterId(index as u16);
+        for part in outdated(home, &reader, &mut writer, id, done).await? {
+            work.push((id, part));
         }
     }
-    let mut writer = Writer::new(&folder, &home.pack)?;
     let divisions = reader.divisions().await?;
     writer.write_divisions(&divisions.into_iter().map(|d| (d.code, d.name)).collect::<Vec<_>>())?;
     let all = work.len();

@@ -73,7 +73,7 @@ impl CaseResult {
             let line = format!("     {entity}[{position}].{variable}: {words} {expected}{but} {actual}\n");
             text.push_str(&line);
             if let Some(explanation) = &m.explanation {
-                for line in explanation.text(language).lines() {
+                for line in explanation.text(None, language).lines() {
                     text.extend(["       ", line, "\n"]);
                 }
             }

@@ -1,4 +1,4 @@
-//! Indicators of every division of every level, from what was gathered for the smallest divisions.
+//! Indicators and the cells of books for every division of every level, from what was gathered for the smallest ones.
 //!
 //! Sums add up over divisions, so the figure of a league is that of its villages. A row that could not be counted is
 //! counted beside the figure; a `strict` indicator is unknown as soon as there is one.
@@ -19,19 +19,50 @@ use crate::engine::{Layout, Wanted, canonical};
 use crate::frame::Frame;
 use crate::results::IndicatorRow;
 
-/// Gathers that indicators need.
-pub(crate) fn wanted(pack: &Pack) -> Vec<Wanted> {
-    let mut all: Vec<Wanted> = Vec::new();
-    for indicator in &pack.indicators {
-        let IndicatorValue::Quotient { numerator, denominator } = &indicator.value else { continue };
-        for aggregate in std::iter::once(numerator).chain(denominator).flat_map(|combination| &combination.aggregates) {
-            let wanted = of_aggregate(pack, aggregate);
-            if !all.contains(&wanted) {
-                all.push(wanted);
+/// Sums, or sums over sums: what an indicator or a cell of a book is.
+#[derive(Clone, Copy)]
+pub(crate) struct Quotient<'a> {
+    /// Above the line.
+    pub above: &'a Combination,
+    /// Below the line; `None`: the sum is the value.
+    pub below: Option<&'a Combination>,
+    /// Unknown rows make the value unknown.
+    pub strict: bool,
+}
+
+impl<'a> Quotient<'a> {
+    fn of(indicator: &'a Indicator) -> Option<Self> {
+        match &indicator.value {
+            IndicatorValue::Quotient { numerator, denominator } => {
+                Some(Self { above: numerator, below: denominator.as_ref(), strict: indicator.strict })
             }
+            IndicatorValue::Distribution(_) => None,
         }
     }
-    all
+
+    /// Its sums.
+    pub(crate) fn aggregates(self) -> impl Iterator<Item = &'a IndicatorAggregate> {
+        std::iter::once(self.above).chain(self.below).flat_map(|combination| &combination.aggregates)
+    }
+}
+
+/// Gathers that the indicators need.
+pub(crate) fn wanted(pack: &Pack) -> Vec<Wanted> {
+    gathers(pack, pack.indicators.iter().filter_map(Quotient::of))
+}
+
+/// Gathers that quotients need, each once.
+pub(crate) fn gathers<'a>(pack: &Pack, quotients: impl IntoIterator<Item = Quotient<'a>>) -> Vec<Wanted> {
+    let mut seen = std::collections::HashSet::new();
+    let all = quotients.into_iter().flat_map(Quotient::aggregates).map(|aggregate| of_aggregate(pack, aggregate));
+    all.filter(|wanted| seen.insert(wanted.clone())).collect()
+}
+
+/// Nodes of divisions that quotients read row by row.
+pub(crate) fn division_roots<'a>(quotients: impl IntoIterator<Item = Quotient<'a>>) -> impl Iterator<Item = ExprId> {
+    let aggregates = quotients.into_iter().flat_map(Quotient::aggregates);
+    let of_levels = aggregates.filter(|aggregate| matches!(aggregate.over, Entity::Level(_)));
+    of_levels.flat_map(|aggregate| aggregate.value.into_iter().chain(aggregate.filter))
 }
 
 fn of_aggregate(pack: &Pack, aggregate: &IndicatorAggregate) -> Wanted {
@@ -54,41 +85,48 @@ fn base(pack: &Pack, entity: Entity) -> Entity {
     }
 }
 
-/// Nodes that distribution indices read.
+/// Nodes that distribution indices read, and those of divisions.
 pub(crate) fn distribution_roots(pack: &Pack) -> Vec<ExprId> {
     let indices = pack.indicators.iter().filter(|indicator| matches!(indicator.value, IndicatorValue::Distribution(_)));
-    let level_aggregates = pack.indicators.iter().filter_map(|indicator| match &indicator.value {
-        IndicatorValue::Quotient { numerator, denominator } => Some(std::iter::once(numerator).chain(denominator)),
-        IndicatorValue::Distribution(_) => None,
-    });
-    let of_levels = level_aggregates
-        .flatten()
-        .flat_map(|combination| &combination.aggregates)
-        .filter(|aggregate| matches!(aggregate.over, Entity::Level(_)))
-        .flat_map(|aggregate| aggregate.value.into_iter().chain(aggregate.filter));
+    let of_levels = division_roots(pack.indicators.iter().filter_map(Quotient::of));
     indices.flat_map(|indicator| crate::needs::indicator_roots(&indicator.value)).chain(of_levels).collect()
 }
 
 /// Values of one node, by row.
 pub(crate) type Reader<'v> = Box<dyn Fn(usize) -> Scalar + Sync + 'v>;
 /// Reads kept values.
-type Value<'v> = dyn Fn(ExprId) -> Reader<'v> + Sync + 'v;
+pub(crate) type Value<'v> = dyn Fn(ExprId) -> Reader<'v> + Sync + 'v;
 /// Finds what was gathered.
-type Sums<'v> = dyn Fn(&Wanted) -> Option<&'v [Gathered]> + Sync + 'v;
+pub(crate) type Sums<'v> = dyn Fn(&Wanted) -> Option<&'v [Gathered]> + Sync + 'v;
 
 /// All indicators.
 pub(crate) fn compute(pack: &Pack, frame: &Frame, layout: &Layout, sums: &Sums<'_>, value: &Value<'_>) -> Vec<Figures> {
-    let levels: Vec<Entity> = (0..pack.levels.len()).map(|index| Entity::Level(LevelId(index as u16))).collect();
     pack.indicators
         .par_iter()
-        .map(|indicator| match &indicator.value {
-            IndicatorValue::Quotient { numerator, denominator } => {
-                let parts = (indicator, numerator, denominator.as_ref());
-                levels.iter().map(|level| quotients(pack, frame, layout, *level, parts, sums, value)).collect()
+        .map(|indicator| match (&indicator.value, Quotient::of(indicator)) {
+            (_, Some(quotient)) => figures(pack, frame, layout, quotient, sums, value),
+            (IndicatorValue::Distribution(distribution), _) => {
+                distributions(frame, layout, &levels(pack), distribution, value)
             }
-            IndicatorValue::Distribution(distribution) => distributions(frame, layout, &levels, distribution, value),
+            (IndicatorValue::Quotient { .. }, None) => Figures::new(),
         })
         .collect()
+}
+
+/// A quotient for every division of every level.
+pub(crate) fn figures(
+    pack: &Pack,
+    frame: &Frame,
+    layout: &Layout,
+    quotient: Quotient<'_>,
+    sums: &Sums<'_>,
+    value: &Value<'_>,
+) -> Figures {
+    levels(pack).into_iter().map(|level| quotients(pack, frame, layout, level, quotient, sums, value)).collect()
+}
+
+fn levels(pack: &Pack) -> Vec<Entity> {
+    (0..pack.levels.len()).map(|index| Entity::Level(LevelId(index as u16))).collect()
 }
 
 /// Figures of one indicator: for each level, for each of its divisions.
@@ -134,23 +172,17 @@ fn ranges(frame: &Frame, layout: &Layout, level: Entity, below: Entity) -> Vec<R
     offsets.windows(2).take(rows).map(|pair| pair[0] as usize..pair[1] as usize).collect()
 }
 
-type Parts<'a> = (&'a Indicator, &'a Combination, Option<&'a Combination>);
-
 fn quotients(
     pack: &Pack,
     frame: &Frame,
     layout: &Layout,
     level: Entity,
-    (indicator, numerator, denominator): Parts<'_>,
+    quotient: Quotient<'_>,
     sums: &Sums<'_>,
     value: &Value<'_>,
 ) -> Vec<Figure> {
-    let above = combined(pack, frame, layout, level, numerator, sums, value);
-    let below = denominator.map(|denominator| combined(pack, frame, layout, level, denominator, sums, value));
-    let scale = |ty: Type| match ty {
-        Type::Number { scale, .. } => 10_f64.powi(i32::from(scale)),
-        _ => 1.0,
-    };
+    let above = combined(pack, frame, layout, level, quotient.above, sums, value);
+    let below = quotient.below.map(|below| combined(pack, frame, layout, level, below, sums, value));
     above
         .into_iter()
         .enumerate()
@@ -158,22 +190,28 @@ fn quotients(
             let under = below.as_ref().and_then(|below| below.get(row).copied());
             unknown += under.map_or(0, |(_, unknown)| unknown);
             let under = under.map(|(number, _)| number);
-            let closed = !(indicator.strict && unknown > 0);
-            let ratio = match (number, under, denominator) {
-                (Some(above), None, None) => Some(above as f64 / scale(numerator.ty)),
-                (Some(above), Some(Some(below)), Some(denominator)) if below != 0 => {
-                    Some(above as f64 / scale(numerator.ty) / (below as f64 / scale(denominator.ty)))
-                }
-                _ => None,
-            };
+            let closed = !(quotient.strict && unknown > 0);
             Figure {
                 numerator: number.filter(|_| closed),
                 denominator: under.flatten().filter(|_| closed),
-                value: ratio.filter(|_| closed),
+                value: ratio(quotient.above.ty, quotient.below.map(|below| below.ty), number, under.flatten())
+                    .filter(|_| closed),
                 unknown,
             }
         })
         .collect()
+}
+
+/// The value of a quotient: the sum above the line, over the sum below it if there is one.
+pub(crate) fn ratio(above: Type, below: Option<Type>, number: Option<i64>, under: Option<i64>) -> Option<f64> {
+    let scaled = |number: i64, ty: Type| match ty {
+        Type::Number { scale, .. } => number as f64 / 10_f64.powi(i32::from(scale)),
+        _ => number as f64,
+    };
+    match below {
+        None => Some(scaled(number?, above)),
+        Some(below) => Some(scaled(number?, above) / scaled(under.filter(|under| *under != 0)?, below)),
+    }
 }
 
 /// Value and unknown rows of a combination for every division of a level.

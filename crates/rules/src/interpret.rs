@@ -429,6 +429,14 @@ impl<'a> Interpreter<'a> {
         Some(row)
     }
 
+    /// A row of another entity that has to do with a row: itself, its ancestor, or the first one below it.
+    pub fn related(&self, entity: Entity, row: usize, other: Entity) -> Option<usize> {
+        if self.pack.is_below(other, entity) {
+            return self.descendants(Some(entity), row, other).next();
+        }
+        self.ancestor(Some(entity), row, other)
+    }
+
     /// Rows of a descendant entity below a row; they are contiguous.
     pub fn descendants(&self, entity: Option<Entity>, row: usize, over: Entity) -> std::ops::Range<usize> {
         let mut path = vec![over];

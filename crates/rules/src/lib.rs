@@ -3,6 +3,7 @@
 //! **Architecture invariant:** this crate knows neither database nor web. It reads snapshot folders, evaluates the
 //! graph of a pack over them in vectors, and explains single results with a scalar interpreter over the same graph.
 
+pub mod books;
 pub mod cases;
 pub mod distribution;
 pub mod engine;

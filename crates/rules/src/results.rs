@@ -23,7 +23,7 @@ use crate::interpret::stored;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::columns::{Growing, Texts};
 use crate::snapshot::convert::{Bad, Target, push, push_texts};
-use crate::snapshot::writer::{ParquetFile, write_parquet};
+use crate::snapshot::writer::{ParquetFile, sync, write_parquet};
 
 /// Rows of a written batch.
 const BATCH: usize = 131_072;
@@ -191,10 +191,14 @@ impl<'p> Writer<'p> {
     /// # Errors
     /// A file cannot be written.
     pub fn finish(self, indicators: &[IndicatorRow], mut summary: Summary) -> Result<Summary, SnapshotError> {
-        for file in self.files.into_values() {
-            file.finish()?;
-        }
-        write_indicators(&self.folder.join("indicators.parquet"), indicators)?;
+        let figures = self.folder.join("indicators.parquet");
+        let file_of = |entity: &Entity| self.folder.join(format!("{}.parquet", self.pack.entity_id(*entity)));
+        let mut written: Vec<PathBuf> = self.files.keys().map(file_of).collect();
+        written.push(figures.clone());
+        let ended: Result<Vec<_>, SnapshotError> = self.files.into_par_iter().map(|(_, file)| file.finish()).collect();
+        ended?;
+        write_indicators(&figures, indicators)?;
+        sync(&written)?;
         summary.entities.extend(self.entities);
         summary.booleans.extend(self.booleans);
         for (name, (sum, scale, known, unknown)) in self.amounts {

@@ -3,6 +3,7 @@
 //! **Architecture invariant:** this crate turns requests and arguments into calls of `registry` and answers into pages
 //! and texts; it decides nothing about policy.
 
+pub mod books;
 pub mod cli;
 mod clock;
 pub mod site;

@@ -25,6 +25,7 @@ pub mod schema;
 pub mod scope;
 pub mod search;
 pub mod secrets;
+pub mod tally;
 
 pub use attachments::{Attachment, NewFile};
 pub use change::{Actor, Change, Changed, Duplicates, LoadReport, Outcome};
@@ -37,3 +38,4 @@ pub use rows::Row;
 pub use saved::SavedQuery;
 pub use scope::Scope;
 pub use secrets::SecretKeys;
+pub use tally::Tally;

@@ -2,10 +2,12 @@
 
 mod archive;
 mod csv_file;
+mod form;
 mod workbook;
 
 pub use archive::Archive;
 pub use csv_file::{CsvReader, CsvRows, write_csv};
+pub use form::{Form, FormGroup, FormRow, write_form};
 pub use workbook::{write_marked, write_workbook};
 
 /// How a column is written.

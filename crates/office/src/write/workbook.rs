@@ -38,7 +38,7 @@ fn build(sheets: &[SheetSpec], marks: &[Mark]) -> Result<Vec<u8>, XlsxError> {
     let mut lists: Vec<&[String]> = Vec::new();
     for (number, sheet) in sheets.iter().enumerate() {
         let page = book.add_worksheet();
-        page.set_name(sheet.name.chars().filter(|c| !"[]:*?/\\".contains(*c)).take(31).collect::<String>())?;
+        page.set_name(tab(&sheet.name))?;
         fill(page, sheet, if number == 0 { marks } else { &[] }, &mut lists)?;
     }
     if !lists.is_empty() {
@@ -51,6 +51,11 @@ fn build(sheets: &[SheetSpec], marks: &[Mark]) -> Result<Vec<u8>, XlsxError> {
         }
     }
     book.save_to_buffer()
+}
+
+/// A name that a tab can have.
+pub(super) fn tab(name: &str) -> String {
+    name.chars().filter(|c| !"[]:*?/\\".contains(*c)).take(31).collect()
 }
 
 fn fill<'a>(

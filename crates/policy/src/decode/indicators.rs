@@ -69,7 +69,7 @@ pub(super) fn indicators(compiler: &mut Compiler<'_>, entries: &Entries<'_>, rep
     indicators
 }
 
-fn unit(text: &str, place: &Place, report: &mut Report) -> Unit {
+pub(super) fn unit(text: &str, place: &Place, report: &mut Report) -> Unit {
     match text {
         "count" => Unit::Count,
         "percent" => Unit::Percent,
@@ -227,7 +227,7 @@ fn greatest_divisor(mut a: i128, mut b: i128) -> i128 {
 }
 
 /// `1/3`
-fn fraction(text: &str, place: &Place, report: &mut Report) -> Option<(i64, i64)> {
+pub(super) fn fraction(text: &str, place: &Place, report: &mut Report) -> Option<(i64, i64)> {
     let (above, below) = text.split_once('/').unwrap_or((text, "1"));
     match (above.trim().parse::<i64>(), below.trim().parse::<i64>()) {
         (Ok(above), Ok(below)) if above >= 0 && below > 0 => Some((above, below)),

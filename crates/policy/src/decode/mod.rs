@@ -5,12 +5,15 @@
 //! ```
 //! Every step goes on after an error, so that all errors of a pack are reported at once.
 
+mod boards;
+mod books;
 mod cases;
 mod codes;
 mod cursor;
 mod indicators;
 mod parameters;
 mod places;
+mod procedures;
 mod registers;
 mod rules;
 mod screens;
@@ -38,7 +41,7 @@ pub struct SourceFile {
 }
 
 /// Keys of the maps at the top of files.
-pub(crate) const SECTIONS: [&str; 12] = [
+pub(crate) const SECTIONS: [&str; 18] = [
     "policy",
     "articles",
     "divisions",
@@ -49,6 +52,12 @@ pub(crate) const SECTIONS: [&str; 12] = [
     "programmes",
     "indicators",
     "checks",
+    "books",
+    "roles",
+    "procedures",
+    "matches",
+    "views",
+    "exemptions",
     "screens",
     "tests",
 ];
@@ -164,6 +173,8 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     compiler.variables(declared);
     let indicator_ids: Vec<&str> = indicators.iter().map(|(id, ..)| *id).collect();
     let indicators = indicators::indicators(&mut compiler, &indicators, report);
+    let books = books::books(&mut compiler, &entries(roots, "books", report), report);
+    let matches = boards::matches(&mut compiler, &entries(roots, "matches", report), report);
     let screens = screens::screens(&mut compiler, &section(roots, "screens"), report);
     let mut found = compiler.diagnostics();
     for finding in &mut found {
@@ -171,8 +182,14 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     }
     report.found.extend(found);
     pack.indicators = indicators;
+    pack.books = books;
+    pack.matches = matches;
     rules::check_fields(pack, report);
     pack.screens = screens::with_indicators(pack, screens, &section(roots, "screens"), &indicator_ids, report);
+    procedures::roles(pack, &entries(roots, "roles", report), report);
+    procedures::procedures(pack, &entries(roots, "procedures", report), report);
+    pack.views = boards::views(pack, &entries(roots, "views", report), report);
+    pack.exemptions = boards::exemptions(pack, &section(roots, "exemptions"), report);
     cases::cases(pack, &section(roots, "tests"), report);
 }
 
@@ -201,9 +218,16 @@ fn empty(hash: String) -> Pack {
         programmes: Vec::new(),
         indicators: Vec::new(),
         checks: Vec::new(),
+        books: Vec::new(),
+        roles: Vec::new(),
+        procedures: Vec::new(),
+        matches: Vec::new(),
+        views: Vec::new(),
+        exemptions: None,
         screens: Screens::default(),
         tests: Vec::new(),
         graph: Graph::default(),
+        phrases: std::collections::BTreeMap::new(),
         hash,
     }
 }

@@ -118,8 +118,11 @@ fn programme(
     let amount_variable = VariableId(pack.variables.len() as u16 + 1);
     declared.insert(eligible, Type::Boolean);
     declared.insert(amount_variable, Type::MONEY);
-    let amounts: Text =
-        title.iter().map(|(language, words)| (language.clone(), amount_title(language, words))).collect();
+    let unit = |language: &String| pack.policy.currency_symbol.get(language).map_or("", String::as_str);
+    let amounts: Text = title
+        .iter()
+        .map(|(language, words)| (language.clone(), amount_title(language, words, unit(language))))
+        .collect();
     let variable = |id: String, title: Text, formula: String, words: Option<Text>, place: Place| Variable {
         id,
         title,
@@ -152,12 +155,12 @@ fn programme(
     });
 }
 
-/// Title of the amount of a programme.
-fn amount_title(language: &str, words: &str) -> String {
+/// Title of the amount of a programme; in languages that are not built in the currency says what it is.
+fn amount_title(language: &str, words: &str, unit: &str) -> String {
     match language {
         "zh" => format!("{words}：金额"),
         "en" => format!("{words}: amount"),
-        _ => format!("{words} – "),
+        _ => format!("{words} ({unit})"),
     }
 }
 

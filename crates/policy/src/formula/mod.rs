@@ -7,6 +7,7 @@
 //! another one first says so (`Stop::Needs`) and is lowered again later, so that no chain of formulas, however
 //! long, deepens the call stack.
 
+mod books;
 mod combination;
 mod functions;
 mod literals;

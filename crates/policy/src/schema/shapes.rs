@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 
 use super::leaves::{AnyWords, Day, Formula, Literal, OneOrMany, Plain, Tree, Words};
+use super::casework::{Exemptions, Match, Procedure, Role, View};
 use super::screens::Screens;
 
 /// A file of a policy pack: any of these sections.
@@ -31,6 +32,18 @@ pub(super) struct File {
     indicators: Option<BTreeMap<String, Indicator>>,
     /// Checks of records.
     checks: Option<BTreeMap<String, Check>>,
+    /// Tables that an office posts.
+    books: Option<BTreeMap<String, Book>>,
+    /// Who acts in procedures.
+    roles: Option<BTreeMap<String, Role>>,
+    /// Who does what, in which order, by when.
+    procedures: Option<BTreeMap<String, Procedure>>,
+    /// Sides that are brought together.
+    matches: Option<BTreeMap<String, Match>>,
+    /// Boards, calendars and matrices.
+    views: Option<BTreeMap<String, View>>,
+    /// Where records are excused from checks.
+    exemptions: Option<Exemptions>,
     /// What the pages show.
     screens: Option<Screens>,
     /// Cases with expected results.
@@ -383,6 +396,48 @@ pub(super) struct Check {
     fields: Option<Vec<String>>,
     /// Option<OneOrMany> that it serves.
     clauses: Option<OneOrMany>,
+}
+
+/// A table that an office posts: a row for each lower division, or for each value of `rows`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Book {
+    /// Number in the office's list.
+    no: Option<Plain>,
+    /// Title.
+    title: Words,
+    /// Heading in the index of books.
+    group: Option<Words>,
+    /// Option<OneOrMany> that it serves.
+    clauses: Option<OneOrMany>,
+    /// What is counted: an entity.
+    of: String,
+    /// Boolean formula of the entity that holds for every column.
+    r#where: Option<Formula>,
+    /// Code formula whose values are the rows.
+    rows: Option<Formula>,
+    /// Columns from left to right.
+    columns: Vec<BookColumn>,
+}
+
+/// A column of a book: a `value`, or a cell for each value of `by`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct BookColumn {
+    /// Words above the column, or above the cells of `by`.
+    title: Option<Words>,
+    /// Sums, as in the numerator of an indicator.
+    value: Option<Formula>,
+    /// Sums below the line.
+    per: Option<Formula>,
+    /// Unit on screen.
+    unit: Option<Unit>,
+    /// A code or truth: a cell for each; a number: a cell for each band.
+    by: Option<Formula>,
+    /// Lower bounds of the bands but the first.
+    bands: Option<Vec<Literal>>,
+    /// What is added up instead of counting.
+    sum: Option<Formula>,
 }
 
 /// A case with expected results.

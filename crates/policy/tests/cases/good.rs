@@ -1,11 +1,13 @@
 //! Good packs load, and mean what they say.
 
+use bangfu_policy::books::Head;
 use bangfu_policy::coverage::coverage;
 use bangfu_policy::diagnostic::render;
+use bangfu_policy::ir::Type;
 use bangfu_policy::load;
-use bangfu_policy::model::Pack;
+use bangfu_policy::model::{Pack, Unit};
 
-use crate::{folder, read};
+use crate::{folder, overlaid, read};
 
 fn loaded(name: &str) -> Pack {
     let files = read(&folder(name));
@@ -15,12 +17,45 @@ fn loaded(name: &str) -> Pack {
 #[test]
 fn the_base_pack_loads() {
     let pack = loaded("good/base");
-    assert_eq!(pack.registers.len(), 5);
+    assert_eq!(pack.registers.len(), 6);
     assert_eq!(pack.codes.iter().find(|list| list.id == "cause").unwrap().values.len(), 3);
     assert_eq!(pack.tests.len(), 1);
     assert!(pack.variable("nursing_grant_amount").is_some());
+    let steps = &pack.procedures[0].steps;
+    assert_eq!(steps[2].objection, Some(1), "an objection leads back to the vote");
+    assert_eq!((steps[3].others_than.as_slice(), steps[3].back_to), (&[0, 1][..], Some(0)));
+    assert_eq!((steps[1].quorum, steps[1].majority), (Some((2, 3)), Some((1, 2))));
+    assert_eq!((pack.matches.len(), pack.views.len(), pack.roles.len()), (1, 2, 2));
+    assert!(pack.exemptions.is_some());
     let coverage = coverage(&pack);
     assert_eq!((coverage.covered, coverage.clauses.len()), (2, 2));
+}
+
+#[test]
+fn a_book_is_opened_into_sums() {
+    let files = overlaid(&folder("good/books"));
+    let pack = load(&files).unwrap_or_else(|found| panic!("{}", render(&found, &files, false)));
+    let implemented = coverage(&pack).clauses.into_iter().find(|clause| clause.clause == "C01-02").unwrap().items;
+    assert!(implemented.iter().any(|item| (item.section, item.id.as_str()) == ("books", "ages")), "{implemented:?}");
+    let ids: Vec<&str> = pack.books.iter().map(|book| book.id.as_str()).collect();
+    assert_eq!(ids, ["causes", "ages"], "1.9 comes before 1.10");
+    let ages = pack.book("ages").unwrap();
+    let heads: Vec<&Head> = ages.cells().map(|cell| &cell.head).collect();
+    let band = |from, to| Head::Band { from, to, ty: Type::INTEGER };
+    assert_eq!(heads[1..5], [&band(None, Some(16)), &band(Some(16), Some(60)), &band(Some(60), None), &Head::Missing]);
+    // `coalesce` leaves nothing missing.
+    assert_eq!(heads[6..], [&Head::Truth(true), &Head::Truth(false)]);
+    assert_eq!(ages.whole.len(), heads.len());
+    // `where` holds for persons, not for the households below the line.
+    assert!(ages.whole[5].above.aggregates[0].filter.is_some());
+    assert_eq!(ages.whole[5].below.as_ref().unwrap().aggregates[0].filter, None);
+    assert_eq!((ages.cells().nth(5).unwrap().unit, ages.cells().nth(5).unwrap().additive), (Unit::Number, false));
+    let causes = pack.book("causes").unwrap();
+    assert_eq!(causes.lines.iter().map(|line| &line.head).next_back(), Some(&Head::Missing));
+    assert_eq!(causes.lines.len(), 4);
+    let money = causes.cells().nth(2).map(|cell| &cell.head);
+    assert_eq!(money, Some(&Head::Band { from: Some(50_000), to: Some(100_050), ty: Type::MONEY }));
+    assert_eq!(causes.cells().last().unwrap().unit, Unit::Money);
 }
 
 #[test]

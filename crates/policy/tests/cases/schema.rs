@@ -22,7 +22,7 @@ fn the_schema_in_docs_is_fresh() {
 }
 
 /// For every shape: where in a pack it stands. `?` is an unknown key, so that the decoder lists the keys it knows.
-const PLACES: [(&str, &str); 23] = [
+const PLACES: [(&str, &str); 34] = [
     ("Policy", "policy: {zzzzzzzzzzzz: 1}"),
     ("Currency", "policy: {languages: [zh, en], currency: {zzzzzzzzzzzz: 1}}"),
     ("Divisions", "divisions: {zzzzzzzzzzzz: 1}"),
@@ -44,6 +44,17 @@ const PLACES: [(&str, &str); 23] = [
         "indicators: {xx: {index: {kind: alkire_foster, of: village, measure: h, dimensions: {a: [{zzzzzzzzzzzz: 1}]}}}}",
     ),
     ("Check", "checks: {xx: {of: village, zzzzzzzzzzzz: 1}}"),
+    ("Book", "books: {xx: {of: village, zzzzzzzzzzzz: 1}}"),
+    ("BookColumn", "books: {xx: {of: village, columns: [{zzzzzzzzzzzz: 1}]}}"),
+    ("Role", "roles: {xx: {zzzzzzzzzzzz: 1}}"),
+    ("Procedure", "procedures: {xx: {zzzzzzzzzzzz: 1}}"),
+    ("Step", "procedures: {xx: {subject: village, steps: [{id: a, zzzzzzzzzzzz: 1}]}}"),
+    ("Match", "matches: {xx: {zzzzzzzzzzzz: 1}}"),
+    ("MatchPart", "matches: {xx: {of: village, with: village, parts: [{zzzzzzzzzzzz: 1}]}}"),
+    ("Pipeline", "views: {xx: {kind: pipeline, zzzzzzzzzzzz: 1}}"),
+    ("Calendar", "views: {xx: {kind: calendar, zzzzzzzzzzzz: 1}}"),
+    ("Matrix", "views: {xx: {kind: matrix, zzzzzzzzzzzz: 1}}"),
+    ("Exemptions", "exemptions: {zzzzzzzzzzzz: 1}"),
     ("Overview", "screens: {overview: {zzzzzzzzzzzz: 1}}"),
     ("Trend", "screens: {overview: {trend: {register: village_year, zzzzzzzzzzzz: 1}}}"),
     ("WhatIf", "screens: {what_if: {zzzzzzzzzzzz: 1}}"),

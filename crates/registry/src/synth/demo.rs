@@ -117,6 +117,7 @@ pub fn read_divisions(folder: &Path) -> Result<Vec<ListedDivision>, SynthError> 
 /// A file cannot be read, or a value does not fit its field.
 pub fn read_given(folder: &Path, pack: &Pack) -> Result<Given, SynthError> {
     let mut given = Given::new();
+    let language = pack.policy.languages.first().map_or("", String::as_str);
     let attached: Vec<_> = pack
         .registers
         .iter()
@@ -137,7 +138,7 @@ pub fn read_given(folder: &Path, pack: &Pack) -> Result<Given, SynthError> {
                 });
                 let Some((register, field)) = found else { continue };
                 let value =
-                    bangfu_policy::value::parse(text, field.ty, pack, "zh").map_err(|error| SynthError::Content {
+                    bangfu_policy::value::parse(text, field.ty, pack, language).map_err(|error| SynthError::Content {
                         at: format!("{}, row {}, column {name}", shown(path), number + 2),
                         what: error.to_string(),
                         advice: "correct the cell".to_owned(),

@@ -298,7 +298,7 @@ impl Facts {
                 title: variable.map(|v| text_in(&v.title, language.id()).to_owned()).unwrap_or_default(),
                 id: difference.variable,
                 change: difference.change,
-                count: figures::grouped(difference.count),
+                count: language.grouped(difference.count),
                 examples: difference.examples.into_iter().take(3).map(|key| (format!("{folder}/{key}"), key)).collect(),
             }
         });
@@ -307,7 +307,7 @@ impl Facts {
 }
 
 /// The whole is no condition: records without division code of their own would be left out, and the scan is longer.
-fn within(pack: &Pack, division: &str) -> Option<String> {
+pub(super) fn within(pack: &Pack, division: &str) -> Option<String> {
     (division != pack.policy.root).then(|| division.to_owned())
 }
 

@@ -155,14 +155,14 @@ pub fn cell(pack: &Pack, field: &Field, value: Option<&Value>, places: &Places, 
         (Some(Value::Text(text)), _) => text.clone(),
         (Some(Value::Integer(n)), FieldType::Date) => figures::iso_day(*n),
         (Some(Value::Integer(n)), FieldType::Year) => n.to_string(),
-        (Some(Value::Integer(n)), FieldType::Money) => figures::fixed(*n, 2),
-        (Some(Value::Integer(n)), FieldType::Decimal(scale)) => figures::fixed(*n, scale),
+        (Some(Value::Integer(n)), FieldType::Money) => language.fixed(*n, 2),
+        (Some(Value::Integer(n)), FieldType::Decimal(scale)) => language.fixed(*n, scale),
         (Some(Value::Integer(n)), FieldType::Code(list)) => pack
             .codes
             .get(list.index())
             .and_then(|list| list.values.get(usize::try_from(*n).ok()?))
             .map_or_else(|| n.to_string(), |code| text_in(&code.label, language.id()).to_owned()),
-        (Some(Value::Integer(n)), _) => figures::grouped(*n),
+        (Some(Value::Integer(n)), _) => language.grouped(*n),
     };
     Cell { text, number }
 }
@@ -329,7 +329,7 @@ impl Material<'_> {
             Type::Number { scale, .. } => scale,
             _ => 0,
         };
-        let words = |id: &ExprId| amount(id).map_or_else(|| "—".to_owned(), |n| figures::fixed(n, scale(*id)));
+        let words = |id: &ExprId| amount(id).map_or_else(|| "—".to_owned(), |n| self.language.fixed(n, scale(*id)));
         // The line is per head; the drawing compares the whole household, so it is scaled by the same ratio.
         let whole_line = match (amount(line), amount(per_head), total.amount) {
             (Some(line), Some(head), Some(total)) if head != 0 => {
@@ -338,7 +338,7 @@ impl Material<'_> {
             _ => None,
         };
         let drawing = charts::waterfall(&parts, &total, whole_line, 580.0);
-        let money = |amount: Option<i64>| amount.map_or_else(|| "—".to_owned(), |n| figures::fixed(n, 2));
+        let money = |amount: Option<i64>| amount.map_or_else(|| "—".to_owned(), |n| self.language.fixed(n, 2));
         let amounts = parts.iter().chain([&total]).map(|part| money(part.amount)).collect();
         let rows = parts
             .iter()

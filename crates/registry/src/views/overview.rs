@@ -161,7 +161,7 @@ pub fn headline(
         id: indicator.id.clone(),
         title: text_in(&indicator.title, language.id()).to_owned(),
         value: figure.value.map_or_else(|| "—".to_owned(), |value| figures::indicator(value, indicator.unit, language)),
-        unknown: if figure.unknown > 0 { figures::grouped(figure.unknown) } else { String::new() },
+        unknown: if figure.unknown > 0 { language.grouped(figure.unknown) } else { String::new() },
         target,
     })
 }
@@ -203,7 +203,7 @@ pub fn map(
             }
         })
         .collect();
-    label(&mut areas, if language == Language::Chinese { 14.0 } else { 7.2 });
+    label(&mut areas, if language.is_wide() { 14.0 } else { 7.2 });
     let lowest = known.iter().copied().fold(f64::INFINITY, f64::min);
     let starts: Vec<f64> = std::iter::once(lowest).chain(limits).filter(|x| x.is_finite()).collect();
     let legend = starts

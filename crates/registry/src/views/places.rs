@@ -88,7 +88,7 @@ impl Places {
     /// Name of a division; its code when it has none.
     pub fn name(&self, code: &str, language: Language) -> String {
         match self.names.get(code) {
-            Some(name) if language == Language::English && !name.english.is_empty() => name.english.clone(),
+            Some(name) if language == Language::ENGLISH && !name.english.is_empty() => name.english.clone(),
             Some(name) if !name.own.is_empty() => name.own.clone(),
             _ => code.to_owned(),
         }

@@ -10,7 +10,8 @@ use super::figures::{self, Language};
 /// Something of the pack that implements a clause.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Item {
-    /// `register`, `codes`, `parameter`, `variable`, `programme`, `indicator` or `check`.
+    /// `register`, `codes`, `parameter`, `variable`, `programme`, `indicator`, `check`, `book`, `procedure`, `match` or
+    /// `view`.
     pub kind: &'static str,
     /// Id.
     pub id: String,
@@ -100,6 +101,18 @@ pub fn implementers(pack: &Pack, language: Language) -> BTreeMap<String, Vec<Ite
     }
     for (i, item) in pack.indicators.iter().enumerate() {
         add("indicator", &item.id, &item.title, i, &item.clauses);
+    }
+    for (i, item) in pack.books.iter().enumerate() {
+        add("book", &item.id, &item.title, i, &item.clauses);
+    }
+    for (i, item) in pack.procedures.iter().enumerate() {
+        add("procedure", &item.id, &item.title, i, &item.clauses);
+    }
+    for (i, item) in pack.matches.iter().enumerate() {
+        add("match", &item.id, &item.title, i, &item.clauses);
+    }
+    for (i, item) in pack.views.iter().enumerate() {
+        add("view", &item.id, &item.title, i, &item.clauses);
     }
     map
 }

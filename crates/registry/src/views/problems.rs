@@ -4,6 +4,7 @@ use bangfu_policy::ir::Scalar;
 use bangfu_policy::model::{Entity, RegisterId, Severity, Value, text_in};
 use serde::Serialize;
 
+use super::excused::Excused;
 use super::file::Material;
 
 /// A hit of a check.
@@ -19,12 +20,14 @@ pub struct Problem {
     pub advice: String,
     /// Name of the record below, if it is one.
     pub whose: String,
+    /// Until when and why it is excused.
+    pub excused: Option<(String, String)>,
 }
 
 /// The hits of the last run: errors before suspects, then by check.
-pub fn problems(material: &Material<'_>) -> Vec<Problem> {
+pub fn problems(material: &Material<'_>, excused: &Excused) -> Vec<Problem> {
     let mut found = Vec::new();
-    of_record(material, material.entity, material.key, "", &mut found);
+    of_record(material, excused, material.entity, material.key, "", &mut found);
     for (register, facts) in &material.children {
         let id = RegisterId(*register);
         let label = material.pack.registers.get(id.index()).and_then(|register| register.label);
@@ -33,14 +36,21 @@ pub fn problems(material: &Material<'_>) -> Vec<Problem> {
                 Some(Some(Value::Text(name))) => name.as_str(),
                 _ => fact.id.as_str(),
             };
-            of_record(material, Entity::Register(id), &fact.id, name, &mut found);
+            of_record(material, excused, Entity::Register(id), &fact.id, name, &mut found);
         }
     }
     found.sort();
     found
 }
 
-fn of_record(material: &Material<'_>, entity: Entity, key: &str, whose: &str, found: &mut Vec<Problem>) {
+fn of_record(
+    material: &Material<'_>,
+    excused: &Excused,
+    entity: Entity,
+    key: &str,
+    whose: &str,
+    found: &mut Vec<Problem>,
+) {
     let Some(rows) = material.results.and_then(|results| results.entities.get(&entity)) else { return };
     let Some(row) = rows.row(key) else { return };
     let words = |text| text_in(text, material.language.id()).to_owned();
@@ -56,6 +66,7 @@ fn of_record(material: &Material<'_>, entity: Entity, key: &str, whose: &str, fo
                 message: words(&variable.title),
                 advice: check.advice.as_ref().map(words).unwrap_or_default(),
                 whose: whose.to_owned(),
+                excused: excused.of(&variable.id, key).cloned(),
             });
         }
     }

@@ -5,6 +5,7 @@ use bangfu_policy::model::{
 };
 use serde::Serialize;
 
+use super::excused::Excused;
 use super::figures::{self, Language};
 use super::policy::Item;
 use super::results::Results;
@@ -241,10 +242,18 @@ pub struct CheckView {
     pub hits: String,
     /// Records of which it cannot be told.
     pub unknown: String,
+    /// Hits that are excused; empty when none.
+    pub excused: String,
 }
 
-/// All checks, with what they found in a division: most hits first.
-pub fn checks(pack: &Pack, results: Option<&Results>, division: &str, language: Language) -> Vec<CheckView> {
+/// All checks, with what they found in a division: most hits first. Excused hits are counted apart.
+pub fn checks(
+    pack: &Pack,
+    results: Option<&Results>,
+    excused: &Excused,
+    division: &str,
+    language: Language,
+) -> Vec<CheckView> {
     let words = |text| text_in(text, language.id()).to_owned();
     let mut checks: Vec<(u64, CheckView)> = pack
         .checks
@@ -252,9 +261,13 @@ pub fn checks(pack: &Pack, results: Option<&Results>, division: &str, language: 
         .filter_map(|check| Some((check, pack.variables.get(check.variable.index())?)))
         .map(|(check, variable)| (check, variable, results.and_then(|r| r.count(pack, check.variable, division))))
         .map(|(check, variable, found)| {
+            let apart = results.map_or(0, |results| excused.hits(pack, results, check, division));
             let view = CheckView {
-                hits: found.map(|found| figures::grouped(found.yes as i64)).unwrap_or_default(),
-                unknown: found.map(|found| figures::grouped(found.unknown as i64)).unwrap_or_default(),
+                excused: if apart == 0 { String::new() } else { language.grouped(apart as i64) },
+                hits: found
+                    .map(|found| language.grouped(found.yes.saturating_sub(apart) as i64))
+                    .unwrap_or_default(),
+                unknown: found.map(|found| language.grouped(found.unknown as i64)).unwrap_or_default(),
                 id: variable.id.clone(),
                 of: pack.entity_title(variable.of).map(words).unwrap_or_default(),
                 severity: match check.severity {

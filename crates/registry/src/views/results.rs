@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use bangfu_policy::ir::{Scalar, Type};
-use bangfu_policy::model::{Entity, IndicatorId, Pack, VariableId};
+use bangfu_policy::model::{Entity, IndicatorId, Pack, ParameterId, VariableId};
 use bangfu_rules::frame::{Column, Lanes};
 use bangfu_rules::results;
 use bangfu_rules::snapshot::SnapshotError;
@@ -21,6 +21,8 @@ use super::figures;
 pub struct Results {
     /// Day of the run.
     pub as_of: i32,
+    /// Parameters that the run set to other values.
+    pub overrides: Vec<(ParameterId, Scalar)>,
     /// Rows by entity.
     pub entities: HashMap<Entity, Rows>,
     figures: HashMap<String, Vec<Option<Figure>>>,
@@ -253,7 +255,17 @@ pub(crate) fn sum(column: &Column, rows: Range<usize>) -> (u64, i128) {
     }
 }
 
-fn at(column: &Column, row: usize) -> Scalar {
+/// What a run set parameters to; what the pack no longer has is as in the pack.
+pub fn overrides(pack: &Pack, summary: &results::Summary) -> Vec<(ParameterId, Scalar)> {
+    let set = summary.parameters.iter().filter_map(|(name, text)| {
+        let id = pack.parameter(name)?;
+        let ty = pack.parameters.get(id.index())?.ty;
+        Some((id, bangfu_policy::value::parse_scalar(text, ty, &pack.codes).ok()?))
+    });
+    set.collect()
+}
+
+pub(crate) fn at(column: &Column, row: usize) -> Scalar {
     if let Some(validity) = &column.validity {
         let word = validity.words.get(row / 64).copied().unwrap_or(0);
         if (word >> (row % 64)) & 1 == 0 {
@@ -291,7 +303,8 @@ impl Results {
     /// A file cannot be read, or is of another policy.
     pub fn read(folder: &Path, pack: &Pack) -> Result<Self, SnapshotError> {
         use rayon::prelude::*;
-        let day = Self::day(folder)?;
+        let summary = results::read_summary(folder)?;
+        let day = summary.as_of.parse().map_or(0, figures::days_of);
         let mut wanted: Vec<Entity> = pack.variables.iter().map(|variable| variable.of).collect();
         wanted.sort_unstable();
         wanted.dedup();
@@ -303,6 +316,7 @@ impl Results {
             })
             .collect();
         let mut all = Self::new(day, entities?);
+        all.overrides = overrides(pack, &summary);
         for (indicator, row) in results::read_indicators(folder, pack)? {
             all.add_figure(&row.division, indicator, Figure { value: row.value, unknown: row.unknown });
         }

@@ -138,7 +138,7 @@ pub fn reads(pack: &Pack, root: ExprId, language: Language) -> Vec<Item> {
 /// The rules that a rule reads directly.
 pub fn read_variables(pack: &Pack, id: VariableId) -> Vec<VariableId> {
     let Some(variable) = pack.variables.get(id.index()) else { return Vec::new() };
-    let items = reads(pack, body(pack, variable.root, id), Language::English).into_iter();
+    let items = reads(pack, body(pack, variable.root, id), Language::ENGLISH).into_iter();
     items.filter(|item| item.kind == "variable").map(|item| VariableId(item.index as u16)).collect()
 }
 

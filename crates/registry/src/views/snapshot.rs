@@ -1,11 +1,13 @@
-//! The snapshot of the last run in memory: explanations and what-if read it.
+//! The snapshot of the last run in memory: explanations, what-if and books read it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
+use bangfu_policy::books::Book;
 use bangfu_policy::ir::{Scalar, Type};
 use bangfu_policy::model::{Entity, Pack, ParameterId, VariableId};
+use bangfu_rules::books::Tally;
 use bangfu_rules::engine::{Baseline, EngineError};
 use bangfu_rules::explain::{self, Explanation};
 use bangfu_rules::frame::{Column, Frame};
@@ -13,7 +15,9 @@ use bangfu_rules::interpret::EvaluationError;
 use bangfu_rules::needs::Needs;
 use bangfu_rules::snapshot::{self, SnapshotError};
 
+use super::books::Shelf;
 use super::figures::Language;
+use super::matching::{self, Values};
 use super::results::Results;
 
 /// All records that the rules read, with a way from a key to its row.
@@ -24,6 +28,8 @@ pub struct Snapshot {
     by_key: HashMap<Entity, Vec<u32>>,
     parents: HashMap<Entity, Entity>,
     baseline: OnceLock<Baseline>,
+    books: Shelf,
+    matching: OnceLock<Values>,
 }
 
 impl Snapshot {
@@ -32,7 +38,7 @@ impl Snapshot {
     /// # Errors
     /// A file cannot be read.
     pub fn read(folder: &Path, pack: &Pack, as_of: i32) -> Result<Self, SnapshotError> {
-        Ok(Self::of(pack, snapshot::read(folder, pack, &Needs::all(pack), as_of)?.frame))
+        Ok(Self::of(pack, snapshot::read(folder, pack, &Needs::with_books(pack), as_of)?.frame))
     }
 
     /// Of a frame.
@@ -47,7 +53,8 @@ impl Snapshot {
             })
             .collect();
         let parents = frame.tables.keys().filter_map(|entity| Some((*entity, pack.parent(*entity)?))).collect();
-        Self { frame, by_key, parents, baseline: OnceLock::new() }
+        let (baseline, matching, books) = (OnceLock::new(), OnceLock::new(), Shelf::default());
+        Self { frame, by_key, parents, baseline, books, matching }
     }
 
     /// Row of a record or division.
@@ -56,6 +63,47 @@ impl Snapshot {
         let rows = self.by_key.get(&entity)?;
         let at = rows.binary_search_by(|row| keys.get(*row as usize).map_or("", String::as_str).cmp(key)).ok()?;
         rows.get(at).map(|row| *row as usize)
+    }
+
+    /// Rows of an entity in a division: of a level the division and all below it.
+    pub fn rows_in(&self, pack: &Pack, entity: Entity, division: &str) -> std::ops::Range<usize> {
+        let Some(level) = pack.level_of_code(division).map(Entity::Level) else { return 0..0 };
+        let Some(row) = self.row(level, division) else { return 0..0 };
+        let mut chain = vec![entity];
+        chain.extend(pack.ancestors(entity).take_while(|above| *above != level));
+        chain.reverse();
+        if entity == level {
+            return row..row + 1;
+        }
+        matching::descend(self, &chain, row)
+    }
+
+    /// Code of the division that a record lies in; of a division its own.
+    pub fn division_of(&self, pack: &Pack, entity: Entity, row: usize) -> &str {
+        let (mut entity, mut row) = (entity, row);
+        loop {
+            let Some(table) = self.frame.tables.get(&entity) else { return "" };
+            if let Entity::Level(_) = entity {
+                return table.keys.get(row).map_or("", String::as_str);
+            }
+            row = table.offsets.partition_point(|offset| *offset as usize <= row).saturating_sub(1);
+            match pack.parent(entity) {
+                Some(above) => entity = above,
+                None => return "",
+            }
+        }
+    }
+
+    /// What the matches of the pack compare, computed once.
+    ///
+    /// # Errors
+    /// A formula has no result for a record.
+    pub fn matching(&self, pack: &Pack) -> Result<&Values, EngineError> {
+        if let Some(values) = self.matching.get() {
+            return Ok(values);
+        }
+        let made = Values::of(pack, self)?;
+        Ok(self.matching.get_or_init(|| made))
     }
 
     /// Records of all registers below a division; 0 for a record.
@@ -128,6 +176,19 @@ impl Snapshot {
     ) -> Result<BTreeMap<u16, Column>, EngineError> {
         let columns = self.prepare(pack)?.with(pack, &self.frame, overrides)?;
         Ok(columns.into_iter().map(|(id, column)| (id.0, column)).collect())
+    }
+
+    /// A book, counted over these records with the parameters of the run; counted books are kept as long as there is room.
+    ///
+    /// # Errors
+    /// A formula fails for a record.
+    pub fn tally(
+        &self,
+        pack: &Pack,
+        overrides: &[(ParameterId, Scalar)],
+        book: &Book,
+    ) -> Result<Arc<Tally>, EngineError> {
+        self.books.get(pack, &self.frame, overrides, book)
     }
 
     /// Titles of the facts that are missing for a condition that cannot be told.

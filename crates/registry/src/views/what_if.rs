@@ -92,7 +92,7 @@ pub fn sliders(pack: &Pack, day: i32, query: &BTreeMap<String, String>, language
                 max: plain(parameter.max.unwrap_or(largest).max(now.unwrap_or(i64::MIN))),
                 step: plain(parameter.step.unwrap_or(10_i64.pow(u32::from(scale)))),
                 value: asked.cloned().or(now.map(plain)).unwrap_or_default(),
-                now: now.map_or_else(|| "—".to_owned(), |n| figures::fixed(n, scale)),
+                now: now.map_or_else(|| "—".to_owned(), |n| language.fixed(n, scale)),
                 local: parameter.rows.iter().any(|row| row.class.is_some() || row.division.is_some()),
             }
         })
@@ -190,7 +190,7 @@ pub fn outcomes(
     ids.filter_map(|id| {
         let variable = pack.variables.get(id.index())?;
         let found = moves(results.entities.get(&variable.of)?, *id, now.get(&id.0), division);
-        let words = |n: u64| figures::grouped(n as i64);
+        let words = |n: u64| language.grouped(n as i64);
         Some(Outcome {
             id: variable.id.clone(),
             title: text_in(&variable.title, language.id()).to_owned(),
@@ -226,7 +226,7 @@ pub fn costs(
             Type::Number { scale, .. } => scale,
             _ => 0,
         };
-        let words = |n: i128| figures::fixed(i64::try_from(n).unwrap_or(i64::MAX), scale);
+        let words = |n: i128| language.fixed(i64::try_from(n).unwrap_or(i64::MAX), scale);
         let sign = if after > before { "+" } else { "" };
         Some(Cost {
             id: programme.id.clone(),
@@ -259,8 +259,8 @@ pub fn by_division(
             DivisionMoves {
                 code: code.to_owned(),
                 name: places.name(code, language),
-                enter: figures::grouped(found.enter as i64),
-                leave: figures::grouped(found.leave as i64),
+                enter: language.grouped(found.enter as i64),
+                leave: language.grouped(found.leave as i64),
             }
         })
         .collect()

@@ -16,6 +16,8 @@ mod groups;
 mod kept;
 mod kernels;
 mod layout;
+mod measures;
+mod nodes;
 mod numbers;
 mod packed;
 mod parameters;
@@ -41,6 +43,8 @@ use execute::{Chunk, Failure, Workspace};
 use gather::Gathered;
 use kept::{Filled, Part, Room};
 pub(crate) use layout::Layout;
+pub(crate) use measures::measure;
+pub use nodes::nodes;
 pub use partial::Partial;
 use plan::{Operand, Pass, Plan, Tree, tree_of};
 pub(crate) use plan::{Wanted, canonical};
@@ -94,6 +98,8 @@ pub struct Program<'a> {
     plan: Plan,
     layout: Arc<Layout>,
     given: Values,
+    /// Nodes of which nothing but a gather is wanted.
+    summed: Vec<ExprId>,
 }
 
 /// Values of nodes in all rows.
@@ -107,6 +113,8 @@ struct Beginning {
     given: HashMap<ExprId, (Lane, Bounds, Arc<Buffer>)>,
     /// Nodes whose values are wanted besides the outputs'.
     kept: Vec<ExprId>,
+    /// Gathers that are wanted besides those of the indicators.
+    wanted: Vec<Wanted>,
 }
 
 impl<'a> Program<'a> {
@@ -120,9 +128,10 @@ impl<'a> Program<'a> {
         let outputs: Vec<VariableId> = request.outputs.clone().unwrap_or_else(all);
         let mut roots: Vec<ExprId> =
             outputs.iter().filter_map(|id| pack.variables.get(id.index())).map(|variable| variable.root).collect();
-        let mut wanted = Vec::new();
+        let summed = beginning.wanted.iter().flat_map(|wanted| wanted.value.into_iter().chain(wanted.filter)).collect();
+        let mut wanted = beginning.wanted;
         if request.indicators {
-            wanted = crate::indicators::wanted(pack);
+            wanted.extend(crate::indicators::wanted(pack));
             roots.extend(crate::indicators::distribution_roots(pack));
         }
         roots.extend(beginning.kept);
@@ -130,7 +139,7 @@ impl<'a> Program<'a> {
         let known = beginning.given.iter().map(|(id, (lane, bounds, _))| (*id, (*lane, *bounds))).collect();
         let plan = plan::plan(pack, (frame, &layout), &request.overrides, &known, &roots, &wanted);
         let given = beginning.given.into_iter().map(|(id, (.., values))| (id, values)).collect();
-        Self { pack, frame, request: request.clone(), outputs, plan, layout, given }
+        Self { pack, frame, request: request.clone(), outputs, plan, layout, given, summed }
     }
 
     /// Number of steps of all passes.
@@ -318,6 +327,15 @@ impl<'a> Program<'a> {
         let mut errors: Vec<EvaluationError> = Vec::new();
         for failure in failures {
             let Some(entity) = self.pack.graph[failure.node].entity else { continue };
+            for root in self.summed.iter().filter(|root| self.contains(**root, failure.node)) {
+                let row = self.pack.graph[*root].entity.and_then(|of| interpreter.related(entity, failure.row, of));
+                if let Some(Err(error)) = row.map(|row| interpreter.value(*root, row))
+                    && errors.len() < MOST_ERRORS
+                    && !errors.contains(&error)
+                {
+                    errors.push(error);
+                }
+            }
             for (index, variable) in
                 self.pack.variables.iter().enumerate().filter(|(_, variable)| variable.of == entity)
             {

@@ -86,6 +86,7 @@ impl Baseline {
             layout: Some(Arc::clone(&self.layout)),
             given: given.map(|(id, value)| (*id, value.clone())).collect(),
             kept: Vec::new(),
+            wanted: Vec::new(),
         };
         let outcome = Program::begin(pack, frame, &request, beginning).run()?;
         Ok(outcome.entities.into_values().flatten().collect())

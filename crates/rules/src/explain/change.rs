@@ -230,7 +230,7 @@ impl Explainer<'_> {
         let lower = to < now;
         let (from, to) = (written(now), written(to));
         let which = if lower { Sentence::Lower } else { Sentence::Higher };
-        let text = sentence(which, self.language, &[&title, &by, &from, &to]);
+        let text = sentence(self.pack, which, self.language, &[&title, &by, &from, &to]);
         let record = self.record_key(definition.entity, candidate.row);
         Change { name, title, record, from, to, by, lower, money: !unit.is_empty(), text }
     }

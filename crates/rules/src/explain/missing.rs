@@ -61,11 +61,12 @@ impl Explainer<'_> {
                 let record = self.record_key(definition.entity, row);
                 let text = match period {
                     Some(period) => sentence(
+                        self.pack,
                         Sentence::PeriodMissing,
                         self.language,
                         &[&title, &period_text(register.kind, period), entity_title, &record],
                     ),
-                    None => sentence(Sentence::FieldMissing, self.language, &[&title, entity_title, &record]),
+                    None => sentence(self.pack, Sentence::FieldMissing, self.language, &[&title, entity_title, &record]),
                 };
                 let mut name = field_name(pack, *field);
                 if definition.entity != root {
@@ -79,7 +80,7 @@ impl Explainer<'_> {
                 let unknown = below.iter().any(|(node, row)| self.value(*node, *row) == Scalar::Missing);
                 if !unknown && let Some(parameter) = pack.parameters.get(parameter.index()) {
                     let title = text_in(&parameter.title, self.language).to_owned();
-                    let text = sentence(Sentence::ParameterMissing, self.language, &[&title]);
+                    let text = sentence(self.pack, Sentence::ParameterMissing, self.language, &[&title]);
                     let name = format!("param.{}", parameter.id);
                     facts.push(MissingFact {
                         name,
@@ -100,7 +101,7 @@ impl Explainer<'_> {
                 let rows = self.interpreter.descendants(definition.entity, row, *over);
                 if rows.is_empty() {
                     let title = pack.entity_title(*over).map_or("", |title| text_in(title, self.language)).to_owned();
-                    let text = sentence(Sentence::NoRecords, self.language, &[&title]);
+                    let text = sentence(self.pack, Sentence::NoRecords, self.language, &[&title]);
                     let name = pack.entity_id(*over).to_owned();
                     let entity = name.clone();
                     facts.push(MissingFact { name, title, period: None, entity, record: String::new(), text });

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::frame::Frame;
 use crate::interpret::{EvaluationError, Interpreter};
-use sentences::{Sentence, sentence};
+use sentences::{Sentence, said, sentence};
 
 /// Why a variable of a record has its value.
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -285,15 +285,15 @@ impl Explainer<'_> {
     fn summary(&self, title: &str, value: Scalar, ty: Type, missing: &[MissingFact]) -> String {
         match value {
             Scalar::Missing => {
-                let cannot = sentence(Sentence::CannotTell, self.language, &[title]);
+                let cannot = sentence(self.pack, Sentence::CannotTell, self.language, &[title]);
                 match missing.first() {
-                    Some(fact) => sentence(Sentence::Because, self.language, &[&cannot, &fact.text]),
+                    Some(fact) => sentence(self.pack, Sentence::Because, self.language, &[&cannot, &fact.text]),
                     None => cannot,
                 }
             }
-            Scalar::Boolean(true) => sentence(Sentence::Yes, self.language, &[title]),
-            Scalar::Boolean(false) => sentence(Sentence::No, self.language, &[title]),
-            Scalar::Integer(_) => sentence(Sentence::Is, self.language, &[title, &self.written(value, ty)]),
+            Scalar::Boolean(true) => sentence(self.pack, Sentence::Yes, self.language, &[title]),
+            Scalar::Boolean(false) => sentence(self.pack, Sentence::No, self.language, &[title]),
+            Scalar::Integer(_) => sentence(self.pack, Sentence::Is, self.language, &[title, &self.written(value, ty)]),
         }
     }
 
@@ -463,7 +463,7 @@ impl Explainer<'_> {
             {
                 let value = self.value(operand, row);
                 let words = words::words(self.pack, operand, self.language, 2);
-                values.push(sentence(Sentence::Is, self.language, &[&words, &self.written(value, at.ty)]));
+                values.push(sentence(self.pack, Sentence::Is, self.language, &[&words, &self.written(value, at.ty)]));
             }
         }
         Failing { text: words::words(self.pack, node, self.language, 4), values: values.join("; "), variable: inside }
@@ -563,9 +563,9 @@ fn cite(pack: &Pack, used: &mut Used, clauses: &[String]) {
 }
 
 impl Explanation {
-    /// The explanation as plain text.
-    pub fn text(&self, language: &str) -> String {
-        let say = |which, parts: &[&str]| sentence(which, language, parts);
+    /// The explanation as plain text; without the pack in Chinese or English.
+    pub fn text(&self, pack: Option<&Pack>, language: &str) -> String {
+        let say = |which, parts: &[&str]| said(pack, which, language, parts);
         let mut lines = vec![format!("{} {} · {}", self.entity, self.key, self.summary)];
         lines.push(say(Sentence::Rule, &[self.words.as_deref().unwrap_or(&self.formula)]));
         if let Some(failing) = &self.first_failing {

@@ -9,9 +9,9 @@ use super::sentences::{Sentence, sentence};
 /// A value for readers.
 pub(super) fn written(pack: &Pack, value: Scalar, ty: Type, language: &str) -> String {
     match (value, ty) {
-        (Scalar::Missing, _) => sentence(Sentence::WordUnknown, language, &[]),
-        (Scalar::Boolean(true), _) => sentence(Sentence::WordYes, language, &[]),
-        (Scalar::Boolean(false), _) => sentence(Sentence::WordNo, language, &[]),
+        (Scalar::Missing, _) => sentence(pack, Sentence::WordUnknown, language, &[]),
+        (Scalar::Boolean(true), _) => sentence(pack, Sentence::WordYes, language, &[]),
+        (Scalar::Boolean(false), _) => sentence(pack, Sentence::WordNo, language, &[]),
         (Scalar::Integer(position), Type::Code(list)) => {
             let code = usize::try_from(position).ok().and_then(|at| pack.codes.get(list.index())?.values.get(at));
             code.map_or_else(|| position.to_string(), |code| text_in(&code.label, language).to_owned())
@@ -59,44 +59,46 @@ pub(super) fn words(pack: &Pack, node: ExprId, language: &str, depth: usize) -> 
         Op::Add(..) | Op::Subtract(..) => words(pack, node, language, depth),
         _ => below(node),
     };
-    let pick = |chinese: &'static str, english: &'static str| if zh { chinese } else { english };
+    let pick = |key: &str, chinese: &'static str, english: &'static str| {
+        if zh { chinese } else { pack.phrase(language, key).unwrap_or(english) }
+    };
     match &definition.op {
         Op::Literal(value) => written(pack, *value, definition.ty, language),
         Op::Field { field, shift } => {
             let title = pack.field(*field).map_or("", |field| text_in(&field.title, language));
-            shifted(title, *shift, zh)
+            shifted(pack, title, *shift, language)
         }
         Op::Period { register, shift } => {
             let title = pack.registers.get(register.index()).map_or("", |register| text_in(&register.title, language));
-            shifted(&format!("{title}{}", pick("所属期", " period")), *shift, zh)
+            shifted(pack, &format!("{title}{}", pick("why-word-period", "所属期", " period")), *shift, language)
         }
-        Op::AsOf { shift } => shifted(pick("计算日期", "date of the run"), *shift, zh),
+        Op::AsOf { shift } => shifted(pack, pick("why-word-as-of", "计算日期", "date of the run"), *shift, language),
         Op::Parameter { parameter, key, shift, .. } => {
             let title = pack.parameters.get(parameter.index()).map_or("", |p| text_in(&p.title, language));
-            let title = shifted(title, *shift, zh);
+            let title = shifted(pack, title, *shift, language);
             key.map_or(title.clone(), |key| format!("{title}[{}]", below(key)))
         }
         Op::Variable { variable, shift, .. } => {
-            shifted(pack.variables.get(variable.index()).map_or("", |v| text_in(&v.title, language)), *shift, zh)
+            shifted(pack, pack.variables.get(variable.index()).map_or("", |v| text_in(&v.title, language)), *shift, language)
         }
         Op::Broadcast { value, from } => {
             let entity = pack.entity_title(*from).map_or("", |title| text_in(title, language));
             let constant = matches!(pack.graph[*value].op, Op::Parameter { .. });
-            if constant { below(*value) } else { format!("{entity}{}{}", pick("的", ": "), below(*value)) }
+            if constant { below(*value) } else { format!("{entity}{}{}", pick("why-word-of", "的", ": "), below(*value)) }
         }
         Op::Aggregate { function, over, value, filter } => {
             let entity = pack.entity_title(*over).map_or("", |title| text_in(title, language));
             let name = match function {
-                Aggregate::Count => pick("数量", "number of"),
-                Aggregate::Sum => pick("合计", "sum over"),
-                Aggregate::Minimum => pick("最小", "smallest over"),
-                Aggregate::Maximum => pick("最大", "largest over"),
-                Aggregate::Any => pick("任一", "any"),
-                Aggregate::All => pick("全部", "all"),
+                Aggregate::Count => pick("why-word-count", "数量", "number of"),
+                Aggregate::Sum => pick("why-word-sum", "合计", "sum over"),
+                Aggregate::Minimum => pick("why-word-minimum", "最小", "smallest over"),
+                Aggregate::Maximum => pick("why-word-maximum", "最大", "largest over"),
+                Aggregate::Any => pick("why-word-any", "任一", "any"),
+                Aggregate::All => pick("why-word-all", "全部", "all"),
             };
             let value = value.map(|value| format!(": {}", below(value))).unwrap_or_default();
             let filter =
-                filter.map(|filter| format!("{}{}", pick("，其中 ", ", where "), below(filter))).unwrap_or_default();
+                filter.map(|filter| format!("{}{}", pick("why-word-where", "，其中 ", ", where "), below(filter))).unwrap_or_default();
             format!("{name} {entity}{value}{filter}")
         }
         Op::Add(a, b) | Op::AddDays(a, b) => format!("{} + {}", chain(*a), below(*b)),
@@ -105,59 +107,62 @@ pub(super) fn words(pack: &Pack, node: ExprId, language: &str, depth: usize) -> 
         Op::Divide { numerator, denominator, .. } => format!("{} ÷ {}", inner(*numerator), inner(*denominator)),
         Op::Rescale { value, .. } => below(*value),
         Op::Negate(a) => format!("−{}", inner(*a)),
-        Op::Absolute(a) => call(pick("绝对值", "absolute value of"), &[*a]),
-        Op::Least(parts) => call(pick("最小值", "least of"), parts),
-        Op::Greatest(parts) => call(pick("最大值", "greatest of"), parts),
-        Op::Coalesce(parts) => join(parts, pick("，缺失时取 ", ", or if missing ")),
-        Op::NullIf(a, b) => format!("{} ({} {})", below(*a), pick("不取", "unless"), below(*b)),
+        Op::Absolute(a) => call(pick("why-word-absolute", "绝对值", "absolute value of"), &[*a]),
+        Op::Least(parts) => call(pick("why-word-least", "最小值", "least of"), parts),
+        Op::Greatest(parts) => call(pick("why-word-greatest", "最大值", "greatest of"), parts),
+        Op::Coalesce(parts) => join(parts, pick("why-word-coalesce", "，缺失时取 ", ", or if missing ")),
+        Op::NullIf(a, b) => format!("{} ({} {})", below(*a), pick("why-word-unless", "不取", "unless"), below(*b)),
         Op::Compare(comparison, a, b) => format!("{} {} {}", below(*a), sign(*comparison), below(*b)),
         Op::CompareQuotient { comparison, numerator, denominator, right } => {
             format!("{} ÷ {} {} {}", inner(*numerator), inner(*denominator), sign(*comparison), below(*right))
         }
         Op::In(a, list) => {
             let labels = list.iter().map(|value| written(pack, Scalar::Integer(*value), pack.graph[*a].ty, language));
-            format!("{} {} {}", below(*a), pick("属于", "is one of"), labels.collect::<Vec<_>>().join(pick("、", ", ")))
+            format!("{} {} {}", below(*a), pick("why-word-in", "属于", "is one of"), labels.collect::<Vec<_>>().join(pick("why-word-list", "、", ", ")))
         }
         Op::TextIn(a, list) => {
-            format!("{} {} {}", below(*a), pick("属于", "is one of"), list.join(pick("、", ", ")))
+            format!("{} {} {}", below(*a), pick("why-word-in", "属于", "is one of"), list.join(pick("why-word-list", "、", ", ")))
         }
-        Op::IsMissing(a) => format!("{} {}", below(*a), pick("缺失", "is missing")),
+        Op::IsMissing(a) => format!("{} {}", below(*a), pick("why-word-missing", "缺失", "is missing")),
         Op::IsTruth(a, truth) => {
             let truth = written(pack, Scalar::Boolean(*truth), Type::Boolean, language);
-            format!("{} {} {truth}", inner(*a), pick("确定为", "is certainly"))
+            format!("{} {} {truth}", inner(*a), pick("why-word-certainly", "确定为", "is certainly"))
         }
-        Op::Not(a) => format!("{}{}", pick("非 ", "not "), inner(*a)),
-        Op::And(parts) => join(parts, pick(" 且 ", " and ")),
-        Op::Or(parts) => join(parts, pick(" 或 ", " or ")),
+        Op::Not(a) => format!("{}{}", pick("why-word-not", "非 ", "not "), inner(*a)),
+        Op::And(parts) => join(parts, pick("why-word-and", " 且 ", " and ")),
+        Op::Or(parts) => join(parts, pick("why-word-or", " 或 ", " or ")),
         Op::Case { arms, otherwise } => {
             let arms = arms.iter().map(|(condition, value)| {
-                format!("{} {}{} {}", pick("若", "if"), below(*condition), pick("，则", ":"), below(*value))
+                format!("{} {}{} {}", pick("why-word-if", "若", "if"), below(*condition), pick("why-word-then", "，则", ":"), below(*value))
             });
-            let last = format!("{} {}", pick("否则", "else"), below(*otherwise));
-            arms.chain([last]).collect::<Vec<_>>().join(pick("；", "; "))
+            let last = format!("{} {}", pick("why-word-else", "否则", "else"), below(*otherwise));
+            arms.chain([last]).collect::<Vec<_>>().join(pick("why-word-arms", "；", "; "))
         }
-        Op::Age { birth, on } => format!("{} ({} → {})", pick("周岁", "age"), below(*birth), below(*on)),
-        Op::Months { from, to } => format!("{} ({} → {})", pick("月数", "months"), below(*from), below(*to)),
+        Op::Age { birth, on } => format!("{} ({} → {})", pick("why-word-age", "周岁", "age"), below(*birth), below(*on)),
+        Op::Months { from, to } => format!("{} ({} → {})", pick("why-word-months-between", "月数", "months"), below(*from), below(*to)),
         Op::DatePart(part, a) => {
             let part = match part {
-                DatePart::Year => pick("年份", "year of"),
-                DatePart::Month => pick("月份", "month of"),
-                DatePart::Day => pick("日", "day of"),
+                DatePart::Year => pick("why-word-year", "年份", "year of"),
+                DatePart::Month => pick("why-word-month", "月份", "month of"),
+                DatePart::Day => pick("why-word-day", "日", "day of"),
             };
             format!("{part} {}", inner(*a))
         }
-        Op::AddMonths(a, b) => format!("{} + {} {}", below(*a), below(*b), pick("个月", "months")),
-        Op::MakeDate(y, m, d) => call(pick("日期", "date"), &[*y, *m, *d]),
+        Op::AddMonths(a, b) => format!("{} + {} {}", below(*a), below(*b), pick("why-word-months", "个月", "months")),
+        Op::MakeDate(y, m, d) => call(pick("why-word-date", "日期", "date"), &[*y, *m, *d]),
     }
 }
 
-fn shifted(title: &str, shift: i32, zh: bool) -> String {
+/// A title some periods earlier. The words of a pack hold the title as `{0}` and the number as `{1}`.
+fn shifted(pack: &Pack, title: &str, shift: i32, language: &str) -> String {
+    let zh = language.starts_with("zh");
+    let own = |key: &str| Some(pack.phrase(language, key)?.replace("{0}", title).replace("{1}", &(-shift).to_string()));
     match (shift, zh) {
         (0, _) => title.to_owned(),
         (-1, true) => format!("上期{title}"),
-        (-1, false) => format!("{title}, one period earlier"),
         (n, true) => format!("前{}期{title}", -n),
-        (n, false) => format!("{title}, {} periods earlier", -n),
+        (-1, false) => own("why-word-before").unwrap_or_else(|| format!("{title}, one period earlier")),
+        (n, false) => own("why-word-earlier").unwrap_or_else(|| format!("{title}, {} periods earlier", -n)),
     }
 }
 

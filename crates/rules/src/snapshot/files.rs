@@ -382,19 +382,23 @@ pub(super) fn layout(folder: &Path, pack: &Pack) -> Result<Option<Layout>, Snaps
     if !folder.is_dir() {
         return Err(SnapshotError::NoFolder(folder.to_owned()));
     }
-    let mut rows: BTreeMap<String, u64> = BTreeMap::new();
-    let mut shared = Vec::new();
-    let mut level = None;
+    let mut found = Vec::new();
     for (index, register) in pack.registers.iter().enumerate() {
         let paths = register_files(folder, &register.id)?;
         let of_file = |path: &PathBuf| {
             pack.level_of_code(stem(path)).filter(|_| stem(path).bytes().all(|byte| byte.is_ascii_digit()))
         };
         let own = paths.first().and_then(of_file).filter(|own| paths.iter().all(|path| of_file(path) == Some(*own)));
+        found.push((index, register, paths, own));
+    }
+    // Small registers lie in one file of the whole; the parts are those of the large ones.
+    let Some(level) = found.iter().filter_map(|(.., own)| *own).max() else { return Ok(None) };
+    let mut rows: BTreeMap<String, u64> = BTreeMap::new();
+    let mut shared = Vec::new();
+    for (index, register, paths, own) in found {
         match own {
             _ if paths.is_empty() => {}
-            Some(own) if level.is_none_or(|level| level == own) => {
-                level = Some(own);
+            Some(own) if own == level => {
                 for path in paths {
                     let failed = |source| SnapshotError::Parquet { path: path.clone(), source };
                     let metadata =
@@ -408,7 +412,6 @@ pub(super) fn layout(folder: &Path, pack: &Pack) -> Result<Option<Layout>, Snaps
             _ => return Ok(None),
         }
     }
-    let Some(level) = level else { return Ok(None) };
     // Divisions without any file are parts without rows.
     let path = folder.join("division.parquet");
     if path.is_file() {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bangfu_policy::model::{Pack, RegisterId};
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::manifest::hex;
@@ -19,6 +20,8 @@ pub struct Writer<'p> {
     folder: PathBuf,
     pack: &'p Pack,
     registers: BTreeMap<String, RegisterEntry>,
+    /// Files written since the beginning, not yet known to be on the disk.
+    fresh: Vec<PathBuf>,
 }
 
 /// Hashes what passes through.
@@ -50,7 +53,7 @@ impl<'p> Writer<'p> {
         std::fs::create_dir_all(folder).map_err(failed)?;
         let before = Manifest::read(folder)?.filter(|manifest| manifest.pack_hash == pack.hash);
         let registers = before.map(|manifest| manifest.registers).unwrap_or_default();
-        Ok(Self { folder: folder.to_owned(), pack, registers })
+        Ok(Self { folder: folder.to_owned(), pack, registers, fresh: Vec::new() })
     }
 
     /// Writes the file of one part of a register, for instance `150421`, in place of an older one.
@@ -65,6 +68,13 @@ impl<'p> Writer<'p> {
         let entry = self.write_file(&definition.id, stem, &wanted, &batches)?;
         self.registers.entry(definition.id.clone()).or_default().files.insert(format!("{stem}.parquet"), entry);
         Ok(())
+    }
+
+    /// Parts of a register that the manifest lists.
+    pub fn parts(&self, register: RegisterId) -> Vec<String> {
+        let id = self.pack.registers.get(register.index()).map(|register| register.id.as_str());
+        let files = id.and_then(|id| self.registers.get(id)).map(|entry| entry.files.keys());
+        files.into_iter().flatten().filter_map(|name| name.strip_suffix(".parquet")).map(str::to_owned).collect()
     }
 
     /// Writes `division.parquet`: codes and names of divisions of all levels.
@@ -82,6 +92,7 @@ impl<'p> Writer<'p> {
             .map_err(|source| SnapshotError::Arrow { register: "division".to_owned(), source })?;
         let path = self.folder.join("division.parquet");
         let (rows, sha256) = write_parquet(&path, &columns, &[batch])?;
+        self.fresh.push(path);
         let files = BTreeMap::from([("division.parquet".to_owned(), FileEntry { rows, sha256 })]);
         self.registers.insert("division".to_owned(), RegisterEntry { rows, files });
         Ok(())
@@ -109,6 +120,8 @@ impl<'p> Writer<'p> {
     /// # Errors
     /// The manifest cannot be written.
     pub fn finish(mut self, written: &str) -> Result<Manifest, SnapshotError> {
+        // The manifest names only what has reached the disk.
+        sync(&self.fresh)?;
         for entry in self.registers.values_mut() {
             entry.rows = entry.files.values().map(|file| file.rows).sum();
         }
@@ -129,7 +142,7 @@ impl<'p> Writer<'p> {
     }
 
     fn write_file(
-        &self,
+        &mut self,
         id: &str,
         stem: &str,
         columns: &SchemaRef,
@@ -138,7 +151,9 @@ impl<'p> Writer<'p> {
         let folder = self.folder.join(id);
         let failed = |source| SnapshotError::File { path: folder.clone(), source };
         std::fs::create_dir_all(&folder).map_err(failed)?;
-        let (rows, sha256) = write_parquet(&folder.join(format!("{stem}.parquet")), columns, batches)?;
+        let path = folder.join(format!("{stem}.parquet"));
+        let (rows, sha256) = write_parquet(&path, columns, batches)?;
+        self.fresh.push(path);
         Ok(FileEntry { rows, sha256 })
     }
 }
@@ -168,7 +183,18 @@ fn select(register: &str, batch: &RecordBatch, wanted: &SchemaRef) -> Result<Rec
         .map_err(|source| SnapshotError::Arrow { register: register.to_owned(), source })
 }
 
-/// Writes a Parquet file beside its place and renames it; rows and SHA-256.
+/// Waits until files have reached the disk, all at once.
+///
+/// # Errors
+/// One of them cannot be opened or synced.
+pub(crate) fn sync(paths: &[PathBuf]) -> Result<(), SnapshotError> {
+    paths.par_iter().try_for_each(|path| {
+        let synced = File::open(path).and_then(|file| file.sync_all());
+        synced.map_err(|source| SnapshotError::File { path: path.clone(), source })
+    })
+}
+
+/// Writes a Parquet file beside its place and renames it; rows and SHA-256. Whoever relies on it syncs it.
 pub(crate) fn write_parquet(
     path: &Path,
     columns: &SchemaRef,
@@ -206,7 +232,6 @@ impl ParquetFile {
         let Self { path, writer, rows } = self;
         let failed = |source| SnapshotError::File { path: path.clone(), source };
         let hashed = writer.finish()?;
-        hashed.file.sync_all().map_err(failed)?;
         std::fs::rename(path.with_extension("parquet.new"), &path).map_err(failed)?;
         Ok((rows, hex(&hashed.hasher.finalize())))
     }

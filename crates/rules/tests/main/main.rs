@@ -1,5 +1,6 @@
 //! Integration tests of the rules crate, in one binary so that they link once.
 
+mod books;
 mod engine;
 mod pack_cases;
 mod packs;

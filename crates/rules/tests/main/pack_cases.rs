@@ -52,7 +52,7 @@ fn a_no_names_the_number_that_would_turn_it() {
     assert!(explained.parameters.iter().any(|parameter| !parameter.source.is_empty()));
     assert_eq!(explained.nearest_change.as_ref().unwrap().name, "net_income");
     assert_eq!(explained.first_failing.as_ref().unwrap().text, "Net income ÷ Members < National poverty line");
-    println!("{}", explained.text("zh"));
+    println!("{}", explained.text(None, "zh"));
 }
 
 #[test]
@@ -65,5 +65,5 @@ fn unknown_names_the_fact_that_is_missing() {
     let explained = explain(&pack, &frame, household, 0, below, &case.set, "en").unwrap();
     assert_eq!(explained.state, State::Unknown);
     assert!(explained.missing.iter().any(|fact| fact.name == "person.wage"), "{:?}", explained.missing);
-    println!("{}", explained.text("en"));
+    println!("{}", explained.text(None, "en"));
 }

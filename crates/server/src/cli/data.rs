@@ -60,9 +60,9 @@ pub(crate) struct ImportArguments {
     /// Workbook for refused rows and reasons.
     #[arg(long, default_value = "import-result.xlsx")]
     result: PathBuf,
-    /// Language of messages: zh or en.
-    #[arg(long, default_value = "zh")]
-    language: String,
+    /// Language of messages; the first of the pack when absent.
+    #[arg(long)]
+    language: Option<String>,
     /// Why, for the journal.
     #[arg(long, default_value = "import")]
     reason: String,
@@ -115,7 +115,7 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<()> {
         Some(id) => Some(super::register(&home.pack, id)?),
         None => None,
     };
-    let language = super::language(&home.pack, &arguments.language)?;
+    let language = super::language(&home.pack, arguments.language.as_deref())?;
     let mut mapping = arguments.mapping.as_deref().map(|name| mapping(&home, name)).transpose()?;
     if let (Some(mapping), Some(period)) = (&mut mapping, arguments.period) {
         mapping.period = Some(period);

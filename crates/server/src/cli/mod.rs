@@ -1,5 +1,6 @@
 //! The command line.
 
+mod book;
 mod data;
 mod policy;
 mod run;
@@ -97,6 +98,8 @@ enum Command {
     Explain(run::ExplainArguments),
     /// Change parameters and see who enters, who leaves, and what it costs.
     Simulate(run::SimulateArguments),
+    /// Count a book of a division over the last run.
+    Book(book::BookArguments),
     /// The journal of the registry.
     Journal {
         #[command(subcommand)]
@@ -132,6 +135,7 @@ pub async fn main(arguments: Arguments) -> Result<()> {
         Command::Determine(arguments) => run::determine(&arguments).await,
         Command::Explain(arguments) => run::explain(&arguments).await,
         Command::Simulate(arguments) => run::simulate(&arguments).await,
+        Command::Book(arguments) => book::book(&arguments).await,
         Command::Journal { command: JournalCommand::Verify { place } } => data::verify(&place).await,
     }
 }
@@ -166,8 +170,9 @@ pub(crate) fn register(pack: &Pack, id: &str) -> Result<RegisterId> {
     })
 }
 
-/// A language of the pack.
-pub(crate) fn language<'l>(pack: &Pack, language: &'l str) -> Result<&'l str> {
+/// A language of the pack; the first one when none is named.
+pub(crate) fn language<'l>(pack: &'l Pack, language: Option<&'l str>) -> Result<&'l str> {
+    let Some(language) = language else { return Ok(pack.policy.languages.first().map_or("en", String::as_str)) };
     if pack.policy.languages.iter().any(|known| known == language) {
         return Ok(language);
     }

@@ -89,9 +89,9 @@ pub(crate) struct ExplainArguments {
     /// How the answer is written.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Language of the answer: zh or en.
-    #[arg(long, default_value = "zh")]
-    language: String,
+    /// Language of the answer; the first of the pack when absent.
+    #[arg(long)]
+    language: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -235,7 +235,7 @@ pub(crate) async fn explain(arguments: &ExplainArguments) -> Result<()> {
             "the records of `{register}` belong to those of `{owner}`; explain one of these: --register {owner} --key KEY"
         );
     }
-    super::language(pack, &arguments.language)?;
+    let language = super::language(pack, arguments.language.as_deref())?;
     let as_of = arguments.as_of.as_deref().map_or(Ok(clock::today()), day)?;
     let (frame, row) = fresh::frame(&home, &Scope::everything(), id, key, as_of).await?;
     let entity = Entity::Register(id);
@@ -248,9 +248,9 @@ pub(crate) async fn explain(arguments: &ExplainArguments) -> Result<()> {
     };
     let mut all = Vec::new();
     for variable in variables {
-        let why = bangfu_rules::explain::explain(pack, &frame, entity, row, variable, &[], &arguments.language)?;
+        let why = bangfu_rules::explain::explain(pack, &frame, entity, row, variable, &[], language)?;
         if arguments.format == Format::Text {
-            println!("{}\n", why.text(&arguments.language));
+            println!("{}\n", why.text(Some(pack), language));
         }
         all.push(why);
     }

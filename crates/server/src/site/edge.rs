@@ -16,7 +16,7 @@ use super::api::{
     problem::{Problem, of_status},
 };
 use super::error::PageError;
-use super::visit::{SETTINGS, Visit};
+use super::visit::{SETTINGS, Visit, choices};
 
 /// No script and no style but our own files; nothing from elsewhere.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -47,7 +47,7 @@ impl IntoResponse for PageError {
 async fn finish(State(site): State<Shared>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let visit = Visit::read(&site, &parts.uri, &parts.headers);
-    let asked: Vec<(&str, String)> = settings_asked(parts.uri.query().unwrap_or_default());
+    let asked: Vec<(&str, String)> = settings_asked(&site, parts.uri.query().unwrap_or_default());
     let path = parts.uri.path();
     let asset = path.starts_with("/assets/");
     let interface = path.starts_with(api::ROOT);
@@ -91,13 +91,13 @@ fn problem(site: &Shared, visit: &Visit, mut response: Response) -> Response {
     }
 }
 
-fn settings_asked(query: &str) -> Vec<(&'static str, String)> {
+fn settings_asked(site: &Shared, query: &str) -> Vec<(&'static str, String)> {
     query
         .split('&')
         .filter_map(|pair| pair.split_once('='))
         .filter_map(|(key, value)| {
-            let (name, values) = SETTINGS.iter().find(|(name, _)| *name == key)?;
-            values.contains(&value).then(|| (*name, value.to_owned()))
+            let name = SETTINGS.iter().find(|name| **name == key)?;
+            choices(site, name).contains(&value).then(|| (*name, value.to_owned()))
         })
         .collect()
 }

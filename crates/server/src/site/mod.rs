@@ -25,9 +25,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::response::{Html, IntoResponse, Response};
 use bangfu_policy::model::Pack;
+use bangfu_registry::packs::{self, Locale, PackError};
 use bangfu_registry::store::{Scope, Store};
 use bangfu_registry::views::facts::Facts;
 use bangfu_registry::views::figures::{self, Language};
+use bangfu_registry::views::live::Live;
 use bangfu_registry::views::map::{self, Boundary};
 use bangfu_registry::views::places::Places;
 use bangfu_registry::views::results::Results;
@@ -49,6 +51,8 @@ pub struct Site {
     pub places: Places,
     /// Boundaries for the map; none: the overview has tables only.
     pub boundaries: Vec<Boundary>,
+    /// Words that the pack brings for its languages.
+    pub locales: Vec<Locale>,
     /// Results of the last run, if there was one.
     pub results: Option<Arc<Results>>,
     /// The snapshot of that run, for explanations and what-if.
@@ -89,6 +93,7 @@ impl Site {
         Ok(Self {
             boundaries: boundaries(&sources.pack_folder)?,
             data: store.path().parent().map(Path::to_owned).unwrap_or_default(),
+            locales: packs::locales(&sources.pack_folder)?,
             facts: Facts::new(store, &Scope::everything()),
             results: results.map(Arc::new),
             places,
@@ -175,6 +180,9 @@ pub enum SiteError {
     /// A locale file.
     #[error(transparent)]
     Locale(#[from] texts::LocaleError),
+    /// A file of the pack.
+    #[error(transparent)]
+    Pack(#[from] PackError),
     /// A template.
     #[error("a template of the site cannot be read: {0:#}")]
     Template(#[from] minijinja::Error),
@@ -222,6 +230,19 @@ impl Inner {
         Some(self.texts.get(language, "foot-run", &[("day", day)]))
     }
 
+    /// Where items of the policy are looked up for a visitor.
+    pub fn live(&self, visit: &Visit) -> Live<'_> {
+        Live {
+            pack: &self.pack,
+            places: &self.places,
+            facts: &self.facts,
+            results: self.results.as_deref(),
+            snapshot: self.snapshot.as_deref(),
+            day: self.as_of(),
+            language: visit.language,
+        }
+    }
+
     /// The day that pages speak of: that of the last run.
     pub fn as_of(&self) -> i32 {
         self.results.as_ref().map_or(self.today, |results| results.as_of)
@@ -231,7 +252,7 @@ impl Inner {
 impl Shared {
     /// Parses texts and templates around a site.
     pub fn new(site: Site) -> Result<Self, SiteError> {
-        let texts = Arc::new(texts::Texts::load()?);
+        let texts = Arc::new(texts::Texts::load(&site.pack, &site.locales)?);
         let assets = Arc::new(assets::Assets::load());
         let templates = templates::environment(Arc::clone(&texts), Arc::clone(&assets))?;
         if let Some(results) = site.results.clone() {

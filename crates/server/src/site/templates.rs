@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use bangfu_registry::views::figures::Language;
 use minijinja::value::{Kwargs, Rest};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
 use rust_embed::RustEmbed;
@@ -22,12 +21,14 @@ pub fn environment(texts: Arc<Texts>, assets: Arc<Assets>) -> Result<Environment
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_function("t", move |state: &State, key: &str, arguments: Kwargs| {
+        let lang = state.lookup("lang");
+        let language = texts.language(lang.as_ref().and_then(Value::as_str).unwrap_or_default());
         let mut list = Vec::new();
         for name in arguments.args() {
             let value: Value = arguments.get(name)?;
             list.push((name, value.to_string()));
         }
-        Ok::<String, Error>(texts.get(language(state), key, &list))
+        Ok::<String, Error>(texts.get(language, key, &list))
     });
     environment.add_function("asset", move |name: &str| safe(&assets.address(name).unwrap_or_default()));
     environment.add_function("link", link);
@@ -40,13 +41,6 @@ pub fn environment(texts: Arc<Texts>, assets: Arc<Assets>) -> Result<Environment
         environment.add_template_owned(name.into_owned(), source)?;
     }
     Ok(environment)
-}
-
-fn language(state: &State) -> Language {
-    match state.lookup("lang").as_ref().and_then(Value::as_str) {
-        Some("en") => Language::English,
-        _ => Language::Chinese,
-    }
 }
 
 /// `link(path, a=1, b=none)` → `path?a=1`, always with the division of the page unless it is given.

@@ -35,8 +35,17 @@ pub struct Visit {
 }
 
 /// Names of cookies, which are also the names in the query.
-pub const SETTINGS: [(&str, &[&str]); 3] =
-    [("lang", &["zh", "en"]), ("size", &["normal", "large", "larger"]), ("contrast", &["normal", "high"])];
+pub const SETTINGS: [&str; 3] = ["lang", "size", "contrast"];
+
+/// What a setting can be, the default first.
+pub fn choices(site: &Shared, setting: &str) -> Vec<&'static str> {
+    match setting {
+        "lang" => site.texts.languages().map(Language::id).collect(),
+        "size" => vec!["normal", "large", "larger"],
+        "contrast" => vec!["normal", "high"],
+        _ => Vec::new(),
+    }
+}
 
 impl Visit {
     /// Reads a request that may be wrong: what cannot be understood becomes the default.
@@ -45,7 +54,7 @@ impl Visit {
             Query::<Vec<(String, String)>>::try_from_uri(uri).map(|q| q.0.into_iter().collect()).unwrap_or_default();
         let mut setting = |name: &str| {
             let asked = query.remove(name);
-            let known = SETTINGS.iter().find(|(n, _)| *n == name).map_or(&[][..], |(_, values)| *values);
+            let known = choices(site, name);
             let kept = cookie(headers, name);
             known
                 .iter()
@@ -54,7 +63,7 @@ impl Visit {
                 .or(known.first())
                 .map_or_else(String::new, |v| (*v).to_owned())
         };
-        let language = if setting("lang") == "en" { Language::English } else { Language::Chinese };
+        let language = site.texts.language(&setting("lang"));
         let size = setting("size");
         let contrast = setting("contrast");
         let division = query.remove("division").filter(|code| site.places.contains(code));
@@ -84,10 +93,13 @@ impl Visit {
     pub fn base(&self, site: &Shared, place: &str) -> Value {
         let root = site.places.root();
         let title = bangfu_policy::model::text_in(&site.pack.policy.title, self.language.id());
+        let others = site.texts.languages().filter(|other| *other != self.language);
+        let others: Vec<[&str; 3]> =
+            others.map(Language::manner).map(|manner| [manner.id, manner.tag, manner.name]).collect();
         own! {
             lang => self.language.id(),
-            html_lang => if self.language == Language::Chinese { "zh-CN" } else { "en" },
-            other_lang => if self.language == Language::Chinese { "en" } else { "zh" },
+            html_lang => self.language.manner().tag,
+            other_languages => others,
             path => self.path,
             // The path that the picker keeps; pages that do not depend on the division leave it empty.
             here => "",
@@ -96,6 +108,7 @@ impl Visit {
             size => self.size,
             contrast => self.contrast,
             policy_title => title,
+            currency => bangfu_policy::model::text_in(&site.pack.policy.currency_symbol, self.language.id()),
             policy_version => site.pack.policy.version,
             policy_hash => site.pack.hash.get(..12).unwrap_or_default(),
             division => site.places.place(&self.division, self.language),

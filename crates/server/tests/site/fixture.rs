@@ -52,6 +52,14 @@ pub(crate) fn pack_folder() -> PathBuf {
     root().join("policies/inner-mongolia")
 }
 
+/// The pack, and beside its own books some whose cells the tests count.
+fn pack_with_books() -> Pack {
+    let mut files = bangfu_registry::packs::read_folder(&pack_folder()).unwrap();
+    let text = include_str!("books.yaml").to_owned();
+    files.push(bangfu_policy::SourceFile { path: "books/tried.yaml".to_owned(), text });
+    bangfu_policy::load(&files).unwrap_or_else(|found| panic!("{found:#?}"))
+}
+
 pub(crate) async fn store(folder: &Path, pack: &Arc<Pack>) -> Store {
     let keys = SecretKeys::open_or_create(&folder.join("keys")).unwrap();
     Store::open(&folder.join("registry.sqlite"), Arc::clone(pack), keys).await.unwrap()
@@ -59,7 +67,7 @@ pub(crate) async fn store(folder: &Path, pack: &Arc<Pack>) -> Store {
 
 async fn make() -> Registry {
     let folder = tempfile::tempdir().unwrap();
-    let pack = Arc::new(bangfu_registry::packs::read(&pack_folder()).unwrap());
+    let pack = Arc::new(pack_with_books());
     let store = store(folder.path(), &pack).await;
     fill(&store, &pack, &BANNERS, 0.05).await;
     determine(folder.path(), &pack, &store).await;
@@ -229,6 +237,21 @@ pub(crate) async fn addresses() -> Vec<String> {
             "/policy/clause/{id}" => fill(&["C05-06"]),
             "/policy/parameter/{id}" => fill(&["poverty_line", "care_share"]),
             "/policy/rule/{id}" => fill(&["identified_poor", "per_head"]),
+            "/policy/procedure/{id}" => {
+                registry.pack.procedures.iter().flat_map(|procedure| fill(&[procedure.id.as_str()])).collect()
+            }
+            "/boards/{id}" => registry
+                .pack
+                .views
+                .iter()
+                .flat_map(|view| fill(&[view.id.as_str(), &format!("{}?division={}", view.id, &village[..9])]))
+                .collect(),
+            "/matches/{id}" => registry
+                .pack
+                .matches
+                .iter()
+                .flat_map(|found| fill(&[found.id.as_str(), &format!("{}?side=seeker&division=150421", found.id)]))
+                .collect(),
             "/policy/register/{id}" => fill(&["household"]),
             "/policy/codes/{id}" => fill(&["poverty_cause"]),
             "/registry/{id}" => fill(&[
@@ -267,9 +290,10 @@ pub(crate) async fn addresses() -> Vec<String> {
                 let files = registry.households.iter().take(2).map(|key| format!("/registry/household/{key}"));
                 files.chain(["/registry/village_year/~1".to_owned(), "/registry/person/~1".to_owned()]).collect()
             }
+            "/books/{id}" => fill(&["tried_ages", "tried_ages?division=150421", "tried_causes", "tried_income?division=1504"]),
             "/division/{code}" => fill(&["15", "1504", "150421", &village[..9], village]),
             // Files, not pages.
-            "/assets/{hash}/{name}" | "/registry/datapackage.json" | "/registry/export.zip" => Vec::new(),
+            "/assets/{hash}/{name}" | "/books/{id}/{kind}" | "/registry/datapackage.json" | "/registry/export.zip" => Vec::new(),
             path if path.starts_with("/api/v1/") => Vec::new(),
             "/determinations/list" => vec![
                 path.to_owned(),

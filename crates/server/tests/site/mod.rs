@@ -1,7 +1,10 @@
 //! The site: every page in both languages, valid HTML, and no finding of axe in a real browser.
 
 mod api;
+mod boards;
+mod books;
 mod browser;
+mod coverage;
 mod desk;
 mod exports;
 pub(crate) mod fixture;
@@ -10,5 +13,6 @@ mod keeping;
 mod pages;
 mod registers;
 mod sample;
+mod second;
 mod shape;
 mod writing;

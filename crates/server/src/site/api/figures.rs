@@ -15,14 +15,14 @@ use super::{Answer, ROOT, known};
 use crate::site::Shared;
 use crate::site::visit::Visit;
 
-fn as_of(site: &Shared) -> Option<String> {
+pub(super) fn as_of(site: &Shared) -> Option<String> {
     site.results.as_ref().map(|results| iso_day(results.as_of.into()))
 }
 
 /// Words for units, as packs write them.
 pub const UNITS: [&str; 6] = ["count", "percent", "per_mille", "money", "index", "number"];
 
-fn unit(unit: Unit) -> &'static str {
+pub(super) fn unit(unit: Unit) -> &'static str {
     let [count, percent, per_mille, money, index, number] = UNITS;
     match unit {
         Unit::Count => count,

@@ -3,6 +3,7 @@
 //! Errors are `application/problem+json` (RFC 9457). What is here is described by `/api/v1/openapi.json`, which is made
 //! from the pack and the tables of [`openapi`].
 
+pub mod books;
 pub mod figures;
 pub mod openapi;
 pub mod problem;

@@ -115,6 +115,10 @@ pub fn general(pack: &Pack) -> Vec<Operation> {
         .with([rule, division(), answer])
         .with(paging());
     values.headers = &["Link"];
+    let books: Vec<_> = pack.books.iter().map(|book| book.id.as_str()).collect();
+    // A list of nothing allows nothing; a pack without books still has the operation.
+    let schema = if books.is_empty() { json!({ "type": "string" }) } else { json!({ "type": "string", "enum": books }) };
+    let book = parameter("path", "id", schema, "Id of the book.");
     vec![
         Operation::get("/openapi.json", "get_description", "api-description", "document"),
         Operation::get("/registers", "list_registers", "api-registers", "registers"),
@@ -124,6 +128,8 @@ pub fn general(pack: &Pack) -> Vec<Operation> {
             .with([division()]),
         values,
         Operation::get("/policy/coverage", "get_coverage", "api-coverage", "coverage"),
+        Operation::get("/books", "list_books", "api-books", "books"),
+        Operation::get("/books/{id}", "get_book", "api-book", "book").with([book, division()]),
     ]
 }
 
@@ -289,6 +295,38 @@ fn general_schemas() -> Map<String, Json> {
         "article": text(), "clause": text(), "phrase": text(), "kind": text(),
         "items": list(object(json!({ "section": text(), "id": text() }))),
     }));
+    let book_head = || {
+        Map::from_iter([
+            ("id".to_owned(), text()),
+            ("number".to_owned(), json!({ "type": "string", "description": "Number in the office's list." })),
+            ("title".to_owned(), words()),
+            ("group".to_owned(), json!({ "anyOf": [words(), { "type": "null" }] })),
+            ("of".to_owned(), json!({ "type": "string", "description": "Register or level that is counted." })),
+            ("clauses".to_owned(), list(text())),
+            ("table".to_owned(), json!({ "type": "string", "description": "Address of the table." })),
+        ])
+    };
+    let column = object(json!({
+        "heading": maybe_text(), "title": text(), "code": maybe_text(), "from": maybe_text(), "to": maybe_text(),
+        "missing": { "type": "boolean", "description": "Records of which it is not known." },
+        "unit": { "type": "string", "enum": figures::UNITS },
+        "additive": { "type": "boolean", "description": "Whether the rows add up to the total." },
+    }));
+    let row = object(json!({
+        "code": maybe_text(), "title": text(),
+        "values": {
+            "type": "array", "items": { "type": ["number", "null"] },
+            "description": "By column; percent and per mille as plain quotients.",
+        },
+        "unknown": { "type": "array", "items": { "type": "integer" }, "description": "Records that the cell could not count." },
+        "untold": { "type": "integer", "description": "Records that some column could not count." },
+    }));
+    let mut book = book_head();
+    book.insert("division".to_owned(), text());
+    book.insert("as_of".to_owned(), maybe_text());
+    book.insert("columns".to_owned(), list(column));
+    book.insert("total".to_owned(), json!({ "anyOf": [row.clone(), { "type": "null" }] }));
+    book.insert("rows".to_owned(), list(row));
     let kinds: Vec<String> = problem::KINDS.iter().map(|(kind, _)| format!("/api#{kind}")).collect();
     let schemas = json!({
         "problem": object(json!({
@@ -309,6 +347,8 @@ fn general_schemas() -> Map<String, Json> {
         "history": object(json!({ "entries": list(entry) })),
         "removal": removal(),
         "coverage": object(json!({ "covered": { "type": "integer" }, "clauses": list(clause) })),
+        "books": object(json!({ "books": list(object(Json::Object(book_head()))) })),
+        "book": object(Json::Object(book)),
     });
     schemas.as_object().cloned().unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use axum::response::Response;
 use bangfu_policy::ir::Type;
 use bangfu_policy::model::{Entity, Frequency, Pack, RegisterId, VariableId, text_in};
 use bangfu_registry::views::results::{Answer, Results};
-use bangfu_registry::views::{figures, file};
+use bangfu_registry::views::file;
 
 use super::registry::place_below;
 use crate::site::Shared;
@@ -19,7 +19,7 @@ const PAGE: usize = 50;
 /// The last run, the runs, the differences.
 pub async fn index(State(site): State<Shared>, visit: Visit) -> Result<Response, PageError> {
     let pack = &site.pack;
-    let number = |n: u64| figures::grouped(n as i64);
+    let number = |n: u64| visit.language.grouped(n as i64);
     let words = |text| text_in(text, visit.language.id()).to_owned();
     let results = site.results.as_deref();
     let answers: Vec<_> = shown(pack)
@@ -45,7 +45,7 @@ pub async fn index(State(site): State<Shared>, visit: Visit) -> Result<Response,
                 "fund": programme.fund.as_ref().map(words).unwrap_or_default(),
                 "yes": number(eligible.yes),
                 "unknown": number(eligible.unknown),
-                "sum": figures::fixed(i64::try_from(amount.sum).unwrap_or(i64::MAX), scale(pack, programme.amount)),
+                "sum": visit.language.fixed(i64::try_from(amount.sum).unwrap_or(i64::MAX), scale(pack, programme.amount)),
                 "every": match programme.every {
                     Frequency::Year => "year",
                     Frequency::Month => "month",
@@ -137,7 +137,7 @@ pub async fn list(State(site): State<Shared>, visit: Visit) -> Result<Response, 
         missing_note => site.text(&visit, "missing-note"),
         columns,
         rows => listed,
-        total => figures::grouped(total as i64),
+        total => visit.language.grouped(total as i64),
         page,
         pages => total.div_ceil(PAGE).max(1),
         here => "/determinations/list",

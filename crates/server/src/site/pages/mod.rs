@@ -1,5 +1,7 @@
 //! The pages: each handler fetches, calls a view model and names a template.
 
+pub mod boards;
+pub mod books;
 pub mod determinations;
 pub mod edit;
 pub mod files;
@@ -7,6 +9,7 @@ pub mod history;
 pub mod import;
 pub mod overview;
 pub mod policy;
+pub mod procedures;
 pub mod queries;
 pub mod reasons;
 pub mod registry;

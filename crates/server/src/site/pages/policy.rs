@@ -6,8 +6,8 @@ use crate::site::own::own;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use bangfu_policy::model::{IndicatorId, text_in};
-use bangfu_registry::views::policy::Item;
-use bangfu_registry::views::results::{Count, Results};
+use bangfu_registry::views::excused::Excused;
+use bangfu_registry::views::results::Count;
 use bangfu_registry::views::rule::RuleView;
 use bangfu_registry::views::{figures, policy, reference, rule};
 
@@ -17,44 +17,37 @@ use crate::site::visit::Visit;
 
 type Page = Result<Response, PageError>;
 
-/// The articles with how much of each is implemented.
+/// The articles with how much of each is implemented, and how much yields something in the registry.
 pub async fn contents(State(site): State<Shared>, visit: Visit) -> Page {
     let articles = policy::contents(&site.pack, visit.language);
     let clauses: usize = articles.iter().map(|article| article.clauses).sum();
     let implemented: usize = articles.iter().map(|article| article.implemented).sum();
-    site.render(&visit, "policy", "policy/contents.html", own! { articles, clauses, implemented })
+    let mut by_article: BTreeMap<String, usize> = articles.iter().map(|article| (article.id.clone(), 0)).collect();
+    for clause in site.live(&visit).coverage().await?.iter().filter(|clause| clause.works()) {
+        *by_article.entry(clause.article.clone()).or_default() += 1;
+    }
+    let working: usize = by_article.values().sum();
+    let own = own! { articles, clauses, implemented, by_article, working };
+    site.render(&visit, "policy", "policy/contents.html", own)
 }
 
-/// An article: its text, its clauses and the figures of the division in view.
+/// An article: its text, its clauses and what their items yield in the division in view.
 pub async fn article(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
     let article =
         policy::article(&site.pack, &id, visit.language).ok_or_else(|| PageError::not_found("article", id))?;
+    let live = site.live(&visit);
     let mut figures = BTreeMap::new();
-    if let Some(results) = &site.results {
-        for item in article.clauses.iter().flat_map(|clause| &clause.items) {
-            if let Some(text) = live_figure(&site, results, &visit, item) {
-                figures.insert(format!("{}/{}", item.kind, item.id), text);
+    let mut working = Vec::new();
+    for clause in &article.clauses {
+        for item in &clause.items {
+            let found = live.of(item, &visit.division).await?;
+            if found.works {
+                working.push(clause.id.clone());
             }
+            figures.insert(format!("{}/{}", item.kind, item.id), found);
         }
     }
-    site.render(&visit, "policy", "policy/article.html", own! { article, figures, here => visit.path })
-}
-
-/// The figure of an item in the division in view: an indicator's value, how many a rule says yes to.
-fn live_figure(site: &Shared, results: &Results, visit: &Visit, item: &Item) -> Option<String> {
-    match item.kind {
-        "indicator" => {
-            let indicator = site.pack.indicators.get(item.index)?;
-            let value = results.figure(&visit.division, IndicatorId(item.index as u16))?.value?;
-            Some(figures::indicator(value, indicator.unit, visit.language))
-        }
-        "variable" | "programme" => {
-            let id = site.pack.variable(&item.id)?;
-            let count = results.count(&site.pack, id, &visit.division)?;
-            Results::is_boolean(&site.pack, id).then(|| figures::grouped(count.yes as i64))
-        }
-        _ => None,
-    }
+    site.render(&visit, "policy", "policy/article.html", own! { article, figures, working, here => visit.path })
 }
 
 /// The article that holds a clause, at the clause.
@@ -100,7 +93,7 @@ pub async fn rules(State(site): State<Shared>, visit: Visit) -> Page {
         .filter(|line| line.ty == "boolean")
         .filter_map(|line| {
             let count = site.results.as_ref()?.count(&site.pack, line.variable, &visit.division)?;
-            let text = |n: u64| figures::grouped(n as i64);
+            let text = |n: u64| visit.language.grouped(n as i64);
             let row = [("yes", text(count.yes)), ("no", text(count.no)), ("unknown", text(count.unknown))];
             let row: BTreeMap<_, _> = row.into_iter().collect();
             Some((line.id.as_str(), row))
@@ -122,7 +115,7 @@ pub async fn rule(State(site): State<Shared>, visit: Visit, Path(id): Path<Strin
 
 /// Rows of words, figure and address of the work list.
 fn rule_results(site: &Shared, visit: &Visit, rule: &RuleView, count: &Count) -> Vec<(String, String, String)> {
-    let number = |n: u64| figures::grouped(n as i64);
+    let number = |n: u64| visit.language.grouped(n as i64);
     let known = site.text(visit, "known-values");
     let unknown = site.text(visit, "answer-unknown");
     if rule.line.ty == "boolean" {
@@ -139,7 +132,7 @@ fn rule_results(site: &Shared, visit: &Visit, rule: &RuleView, count: &Count) ->
     if rule.line.ty == "money" {
         // Sums are in the scale of the variable; a sum of fen beyond 64 bits is not money of this world.
         let scale = rule.scale;
-        let sum = figures::fixed(i64::try_from(count.sum).unwrap_or(i64::MAX), scale);
+        let sum = visit.language.fixed(i64::try_from(count.sum).unwrap_or(i64::MAX), scale);
         rows.push((site.text(visit, "sum"), sum, String::new()));
     }
     rows
@@ -156,7 +149,7 @@ pub async fn indicators(State(site): State<Shared>, visit: Visit) -> Page {
             let value = figure
                 .and_then(|figure| figure.value)
                 .map_or_else(|| "—".to_owned(), |value| figures::indicator_exact(value, unit, visit.language));
-            let unknown = figure.map(|figure| figures::grouped(figure.unknown)).unwrap_or_default();
+            let unknown = figure.map(|figure| visit.language.grouped(figure.unknown)).unwrap_or_default();
             Some(serde_json::json!({ "view": view, "value": value, "unknown": unknown }))
         })
         .collect();
@@ -165,8 +158,12 @@ pub async fn indicators(State(site): State<Shared>, visit: Visit) -> Page {
 
 /// All checks.
 pub async fn checks(State(site): State<Shared>, visit: Visit) -> Page {
-    let checks = reference::checks(&site.pack, site.results.as_deref(), &visit.division, visit.language);
-    site.render(&visit, "policy", "policy/checks.html", own! { checks })
+    let excused = Excused::on(&site.facts, site.as_of()).await?;
+    let results = site.results.as_deref();
+    let checks = reference::checks(&site.pack, results, &excused, &visit.division, visit.language);
+    let register = site.pack.exemptions.as_ref().and_then(|place| site.pack.registers.get(place.register.index()));
+    let register = register.map(|register| register.id.as_str());
+    site.render(&visit, "policy", "policy/checks.html", own! { checks, register, here => visit.path })
 }
 
 /// What a register holds.

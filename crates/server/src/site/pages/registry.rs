@@ -10,9 +10,10 @@ use bangfu_policy::model::{Entity, Pack, RegisterId, RegisterKind, text_in};
 use bangfu_registry::exchange::export::Form;
 use bangfu_registry::exchange::table_schema::{self, Content};
 use bangfu_registry::exchange::template::{self, WorkbookError};
+use bangfu_registry::views::excused::Excused;
 use bangfu_registry::views::file::{self, Fact, Material};
 use bangfu_registry::views::problems;
-use bangfu_registry::views::{figures, listing, overview, reference};
+use bangfu_registry::views::{listing, overview, reference};
 
 use super::{files, queries, reasons};
 use crate::site::Shared;
@@ -46,7 +47,7 @@ pub async fn index(State(site): State<Shared>, visit: Visit) -> Page {
         let count = site.facts.count(id, &visit.division).await?;
         registers.push(serde_json::json!({
             "id": view.id, "title": view.title, "kind": view.kind, "parent": view.parent,
-            "fields": view.fields.len(), "count": figures::grouped(count as i64),
+            "fields": view.fields.len(), "count": visit.language.grouped(count as i64),
         }));
     }
     site.render(&visit, "registry", "registry/index.html", own! { registers, here => "/registry" })
@@ -108,9 +109,9 @@ pub async fn list(State(site): State<Shared>, visit: Visit, Path(id): Path<Strin
         limit => query.limit,
         page => query.page,
         pages => total.div_ceil(query.limit).max(1),
-        total => figures::grouped(total as i64),
+        total => visit.language.grouped(total as i64),
         capped => (total > LARGEST_EXPORT)
-            .then(|| site.texts.get(visit.language, "capped-export", &[("n", figures::grouped(LARGEST_EXPORT as i64))])),
+            .then(|| site.texts.get(visit.language, "capped-export", &[("n", visit.language.grouped(LARGEST_EXPORT as i64))])),
         sort => visit.get("sort").unwrap_or_default(),
         saved => saved(&visit),
         here => visit.path,
@@ -234,6 +235,7 @@ pub async fn record(State(site): State<Shared>, visit: Visit, Path((id, address)
         as_of: site.as_of(),
     };
     let determinations = reasons::determinations(&site, &visit, &material)?;
+    let excused = Excused::on(&site.facts, site.as_of()).await?;
     let changes = site.facts.history(&fact, visit.language).await?;
     let own = own! {
         heading,
@@ -241,7 +243,7 @@ pub async fn record(State(site): State<Shared>, visit: Visit, Path((id, address)
         ancestors,
         summary => material.summary(),
         tiles => material.tiles(),
-        problems => problems::problems(&material),
+        problems => problems::problems(&material, &excused),
         indicators => Vec::<u8>::new(),
         income => material.income(),
         determinations,
@@ -255,6 +257,7 @@ pub async fn record(State(site): State<Shared>, visit: Visit, Path((id, address)
         additions => material.additions(),
         owner => fact.id,
         files => files::shown(&site, &site.facts.attachments(register_id, fact.row).await?),
+        kept => Vec::<u8>::new(),
     };
     site.render(&visit, "registry", "registry/file.html", own)
 }
@@ -296,6 +299,29 @@ async fn fetch_children(
     Ok(children)
 }
 
+/// Records of a register that a division's file shows at once.
+const KEPT: u64 = 5;
+
+/// The registers whose records lie in a division itself: how many, and the first of them.
+async fn kept(site: &Shared, visit: &Visit, entity: Entity, code: &str) -> Result<Vec<serde_json::Value>, PageError> {
+    let mut found = Vec::new();
+    for (n, register) in site.pack.registers.iter().enumerate() {
+        if register.parent != entity || register.kind != RegisterKind::Entity {
+            continue;
+        }
+        let id = RegisterId(n as u16);
+        let query = BTreeMap::from([("limit".to_owned(), KEPT.to_string())]);
+        let listing = listing::parse(&site.pack, id, code, &query);
+        let listing = listing.map_err(|error| PageError::BadRequest(error.to_string()))?;
+        let (facts, total) = site.facts.page(&listing).await?;
+        if total > 0 {
+            let table = file::children(&site.pack, id, &facts, &site.places, visit.language);
+            found.push(serde_json::json!({ "table": table, "total": figures::grouped(total as i64) }));
+        }
+    }
+    Ok(found)
+}
+
 /// A division's file.
 pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path<String>) -> Page {
     let level = site.places.level_id(&code).filter(|_| site.places.contains(&code));
@@ -331,6 +357,8 @@ pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path
         })
         .collect();
     let determinations = reasons::determinations(&site, &visit, &material)?;
+    let excused = Excused::on(&site.facts, site.as_of()).await?;
+    let kept = kept(&site, &visit, entity, &code).await?;
     let title = pack.levels.get(level.index()).map(|l| text_in(&l.title, visit.language.id())).unwrap_or_default();
     let own = own! {
         heading => format!("{} · {title}", site.places.name(&code, visit.language)),
@@ -338,7 +366,7 @@ pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path
         ancestors => Vec::<u8>::new(),
         summary => material.summary(),
         tiles => material.tiles(),
-        problems => problems::problems(&material),
+        problems => problems::problems(&material, &excused),
         indicators,
         income => (),
         determinations,
@@ -352,6 +380,7 @@ pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path
         additions => material.additions(),
         owner => code,
         files => Vec::<u8>::new(),
+        kept,
         here => visit.path,
     };
     site.render(&visit, "overview", "registry/file.html", own)

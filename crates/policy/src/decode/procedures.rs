@@ -1,0 +1,213 @@
+//! Roles and procedures.
+
+use super::Entries;
+use super::boards::{level_named, nearest_of};
+use super::cursor::{Cursor, Report, is_id, languages};
+use super::indicators::fraction;
+use super::structure::clauses;
+use super::tree::{Data, Node};
+use crate::ir::Type;
+use crate::model::{
+    Entity, LevelId, Pack, Place, Procedure, RegisterId, Role, RoleId, Step, StepKind, Value, VariableId,
+};
+use crate::value::parse;
+
+pub(super) fn roles(pack: &mut Pack, entries: &Entries<'_>, report: &mut Report) {
+    for (id, place, node) in entries {
+        let Some(mut cursor) = Cursor::new(node, &format!("role `{id}`"), report) else { continue };
+        let title = cursor.title("title", report);
+        let level = level(pack, &mut cursor, "level", true, report);
+        cursor.finish(report);
+        let level = level.unwrap_or(LevelId(0));
+        pack.roles.push(Role { id: (*id).to_owned(), title, level, place: (*place).clone() });
+    }
+}
+
+pub(super) fn procedures(pack: &mut Pack, entries: &Entries<'_>, report: &mut Report) {
+    let mut all = Vec::new();
+    for (id, place, node) in entries {
+        let Some(mut cursor) = Cursor::new(node, &format!("procedure `{id}`"), report) else { continue };
+        let title = cursor.title("title", report);
+        let clauses = clauses(&mut cursor, report);
+        let words = cursor.optional_title("words", report);
+        let subject = subject(pack, &mut cursor, report);
+        let together = level(pack, &mut cursor, "together", false, report);
+        let begins = cursor.text("begins", report).and_then(|(name, at)| begins(pack, subject, &name, at, report));
+        let steps = steps(pack, &mut cursor, report);
+        let then = match cursor.node("then") {
+            Some(node) => then(pack, subject, node, report),
+            None => Vec::new(),
+        };
+        cursor.finish(report);
+        let Some(subject) = subject else { continue };
+        let id = (*id).to_owned();
+        let place = (*place).clone();
+        all.push(Procedure { id, title, clauses, subject, begins, together, words, steps, then, place });
+    }
+    pack.procedures = all;
+}
+
+fn level(
+    pack: &Pack,
+    cursor: &mut Cursor<'_>,
+    key: &'static str,
+    required: bool,
+    report: &mut Report,
+) -> Option<LevelId> {
+    let named = if required { cursor.required_text(key, report) } else { cursor.text(key, report) };
+    let (name, place) = named?;
+    level_named(pack, &name, place, report)
+}
+
+fn subject(pack: &Pack, cursor: &mut Cursor<'_>, report: &mut Report) -> Option<Entity> {
+    let (name, place) = cursor.required_text("subject", report)?;
+    let found = pack.entity(&name);
+    if found.is_none() {
+        let registers = pack.registers.iter().map(|register| register.id.as_str());
+        let known = registers.chain(pack.levels.iter().map(|level| level.id.as_str()));
+        let advice = nearest_of(&name, known, "name a register of records or a division level");
+        report.say(place, format!("a case cannot be about `{name}`"), advice);
+    }
+    found
+}
+
+/// The variable that proposes a case: boolean, of the subject.
+fn begins(pack: &Pack, of: Option<Entity>, name: &str, place: &Place, report: &mut Report) -> Option<VariableId> {
+    let found = pack.variable(name);
+    let Some(variable) = found.and_then(|id| pack.variables.get(id.index())) else {
+        let known = pack.variables.iter().map(|variable| variable.id.as_str());
+        report.say(place, format!("there is no variable `{name}`"), nearest_of(name, known, "define it first"));
+        return None;
+    };
+    if Some(variable.of) != of || variable.ty != Type::Boolean {
+        let advice = "name a variable that is true or false for the subject of the procedure";
+        report.say(place, format!("`{name}` does not say yes or no about the subject"), advice);
+        return None;
+    }
+    found
+}
+
+fn steps(pack: &Pack, cursor: &mut Cursor<'_>, report: &mut Report) -> Vec<Step> {
+    let nodes = cursor.list("steps");
+    if nodes.is_empty() {
+        report.say(&cursor.place, "the procedure has no steps", "add `steps: [{id: apply, title: …, role: …, kind: apply}]`");
+    }
+    // Steps may name steps that stand behind them: all ids first.
+    let id_of = |node: &&Node| match &node.data {
+        Data::Map(entries) => entries.iter().find(|(key, ..)| key == "id").and_then(|(_, _, node)| node.scalar_text()),
+        _ => None,
+    };
+    let ids: Vec<String> = nodes.iter().map(|node| id_of(node).unwrap_or_default()).collect();
+    let step = |(at, node): (usize, &&Node)| step(pack, &ids, at, node, report);
+    nodes.iter().enumerate().filter_map(step).collect()
+}
+
+fn step(pack: &Pack, ids: &[String], at: usize, node: &Node, report: &mut Report) -> Option<Step> {
+    let mut cursor = Cursor::new(node, "a step", report)?;
+    let (id, place) = cursor.required_text("id", report)?;
+    if !is_id(&id, false) {
+        report.say(place, format!("`{id}` is not an id"), "use small letters, digits and _, beginning with a letter");
+    }
+    if ids.iter().position(|known| *known == id) != Some(at) {
+        report.say(place, format!("two steps are called `{id}`"), "give one of them another id");
+    }
+    let title = cursor.title("title", report);
+    let role = role(pack, &mut cursor, report);
+    let kind = kind(&mut cursor, report);
+    let lasts = days(&mut cursor, "days", report);
+    let within = days(&mut cursor, "within", report);
+    let working = cursor.flag("working", report);
+    let evidence = cursor.list("evidence").into_iter().map(|node| languages(node, "evidence", true, report)).collect();
+    let mut share = |key: &'static str, report: &mut Report| {
+        let (text, place) = cursor.text(key, report)?;
+        fraction(&text, place, report)
+    };
+    let (quorum, majority) = (share("quorum", report), share("majority", report));
+    let named = |name: &str, place: &Place, report: &mut Report| {
+        let found = ids.iter().position(|id| id == name);
+        if found.is_none() {
+            let advice = nearest_of(name, ids.iter().map(String::as_str), "name a step of the procedure");
+            report.say(place, format!("there is no step `{name}`"), advice);
+        }
+        found
+    };
+    let others = cursor.texts("others_than", report);
+    let others_than = others.iter().filter_map(|(name, place)| named(name, place, report)).collect();
+    let back_to = cursor.text("back_to", report).and_then(|(name, place)| named(&name, place, report));
+    let objection = cursor.text("objection", report).and_then(|(name, place)| named(&name, place, report));
+    cursor.finish(report);
+    Some(Step {
+        id,
+        title,
+        role: role?,
+        kind: kind?,
+        days: lasts,
+        within,
+        working,
+        evidence,
+        others_than,
+        quorum,
+        majority,
+        back_to,
+        objection,
+    })
+}
+
+fn role(pack: &Pack, cursor: &mut Cursor<'_>, report: &mut Report) -> Option<RoleId> {
+    let (name, place) = cursor.required_text("role", report)?;
+    let found = pack.roles.iter().position(|role| role.id == name);
+    if found.is_none() {
+        let known = pack.roles.iter().map(|role| role.id.as_str());
+        report.say(place, format!("there is no role `{name}`"), nearest_of(&name, known, "define it under `roles:`"));
+    }
+    found.map(|n| RoleId(n as u16))
+}
+
+fn kind(cursor: &mut Cursor<'_>, report: &mut Report) -> Option<StepKind> {
+    let (name, place) = cursor.required_text("kind", report)?;
+    let found = StepKind::ALL.iter().find(|(word, _)| *word == name).map(|(_, kind)| *kind);
+    if found.is_none() {
+        let words: Vec<&str> = StepKind::ALL.iter().map(|(word, _)| *word).collect();
+        report.say(place, format!("`kind: {name}` is not known"), format!("write one of {}", words.join(", ")));
+    }
+    found
+}
+
+fn days(cursor: &mut Cursor<'_>, key: &'static str, report: &mut Report) -> Option<u16> {
+    let (text, place) = cursor.text(key, report)?;
+    let days = text.parse().ok().filter(|days| *days > 0);
+    if days.is_none() {
+        report.say(place, format!("`{key}: {text}` is no number of days"), "write a whole number above 0");
+    }
+    days
+}
+
+/// `then: {poverty_status: '0'}`
+fn then(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) -> Vec<(u16, Option<Value>)> {
+    let Some(cursor) = Cursor::new(node, "`then`", report) else { return Vec::new() };
+    let Some(Entity::Register(RegisterId(register))) = subject else {
+        report.say(&node.place, "only a record has fields that can be set", "leave `then` out");
+        return Vec::new();
+    };
+    let fields = pack.registers.get(usize::from(register)).map(|r| r.fields.as_slice()).unwrap_or_default();
+    let mut set = Vec::new();
+    for (name, place, node) in cursor.entries() {
+        let Some(at) = fields.iter().position(|field| field.id == *name) else {
+            let advice = nearest_of(name, fields.iter().map(|field| field.id.as_str()), "name a field");
+            report.say(place, format!("the subject has no field `{name}`"), advice);
+            continue;
+        };
+        let value = match (node.scalar_text(), fields.get(at)) {
+            (Some(text), Some(field)) => match parse(&text, field.ty, pack, "en") {
+                Ok(value) => Some(value),
+                Err(error) => {
+                    report.say(&node.place, error.words("en"), error.advice());
+                    None
+                }
+            },
+            _ => None,
+        };
+        set.push((at as u16, value));
+    }
+    set
+}

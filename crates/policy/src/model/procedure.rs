@@ -1,0 +1,122 @@
+//! Procedures as the pack declares them: who does what, in which order, by when.
+
+use super::{Entity, LevelId, Place, Text, Value, VariableId};
+
+index_type! {
+    /// A role.
+    RoleId,
+    /// A procedure.
+    ProcedureId,
+}
+
+/// Somebody who acts: a post at one level.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// Id.
+    pub id: String,
+    /// Title.
+    pub title: Text,
+    /// The level at which it acts.
+    pub level: LevelId,
+    /// Place in the pack.
+    pub place: Place,
+}
+
+/// A procedure.
+#[derive(Clone, Debug)]
+pub struct Procedure {
+    /// Id.
+    pub id: String,
+    /// Title.
+    pub title: Text,
+    /// Clauses.
+    pub clauses: Vec<String>,
+    /// What a case is about.
+    pub subject: Entity,
+    /// Boolean variable of the subject that proposes a case.
+    pub begins: Option<VariableId>,
+    /// Cases of one division of this level are handled at once.
+    pub together: Option<LevelId>,
+    /// The procedure in plain words.
+    pub words: Option<Text>,
+    /// Steps in order; never empty.
+    pub steps: Vec<Step>,
+    /// Fields of the subject that completing sets: position of the field, value.
+    pub then: Vec<(u16, Option<Value>)>,
+    /// Place in the pack.
+    pub place: Place,
+}
+
+/// A step of a procedure. Positions of other steps are indices into [`Procedure::steps`].
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Id within the procedure.
+    pub id: String,
+    /// Title.
+    pub title: Text,
+    /// Who acts.
+    pub role: RoleId,
+    /// What is done.
+    pub kind: StepKind,
+    /// Days that it lasts at least.
+    pub days: Option<u16>,
+    /// Days after which it is due.
+    pub within: Option<u16>,
+    /// Whether days are working days.
+    pub working: bool,
+    /// Papers that must be there.
+    pub evidence: Vec<Text>,
+    /// Steps that somebody else must have done.
+    pub others_than: Vec<usize>,
+    /// Share of those entitled that must take part in a vote.
+    pub quorum: Option<(i64, i64)>,
+    /// Share of the votes that must be more than this to carry.
+    pub majority: Option<(i64, i64)>,
+    /// The step that a refusal leads back to.
+    pub back_to: Option<usize>,
+    /// The step that an objection leads back to.
+    pub objection: Option<usize>,
+}
+
+macro_rules! step_kinds {
+    ($($(#[$doc:meta])* $name:ident => $word:literal,)*) => {
+        /// What is done in a step.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum StepKind { $($(#[$doc])* $name,)* }
+
+        impl StepKind {
+            /// All kinds with the words that packs write.
+            pub const ALL: &'static [(&'static str, Self)] = &[$(($word, Self::$name),)*];
+
+            /// The word that packs write.
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$name => $word,)* }
+            }
+        }
+    };
+}
+
+step_kinds! {
+    /// Somebody asks for it.
+    Apply => "apply",
+    /// Papers and facts are collected.
+    Collect => "collect",
+    /// A meeting votes.
+    Vote => "vote",
+    /// Facts are verified.
+    Verify => "verify",
+    /// Somebody signs.
+    Sign => "sign",
+    /// A public notice hangs, against which objections can be raised.
+    Notice => "notice",
+    /// An organ decides.
+    Decide => "decide",
+    /// It is filed with the level above.
+    File => "file",
+    /// The decision is announced.
+    Announce => "announce",
+    /// Something is carried out.
+    Act => "act",
+    /// The case is closed.
+    Close => "close",
+}

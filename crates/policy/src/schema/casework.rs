@@ -1,0 +1,195 @@
+//! Shapes of roles, procedures, matches, views and exemptions.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+
+use super::leaves::{Formula, Literal, OneOrMany, Words};
+
+/// Somebody who acts in procedures.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Role {
+    /// Title.
+    title: Words,
+    /// Division level at which it acts.
+    level: String,
+}
+
+/// Who does what, in which order, by when.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Procedure {
+    /// Title.
+    title: Words,
+    /// Clauses that it implements.
+    clauses: Option<OneOrMany>,
+    /// Entity that a case is about.
+    subject: String,
+    /// Boolean variable of the subject that proposes a case.
+    begins: Option<String>,
+    /// Cases of one division of this level are handled at once.
+    together: Option<String>,
+    /// The procedure in plain words.
+    words: Option<Words>,
+    /// Steps in order.
+    steps: Vec<Step>,
+    /// Fields of the subject that completing sets.
+    then: Option<BTreeMap<String, Literal>>,
+}
+
+/// A step of a procedure.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Step {
+    /// Id within the procedure.
+    id: String,
+    /// Title.
+    title: Words,
+    /// Who acts.
+    role: String,
+    /// apply, collect, vote, verify, sign, notice, decide, file, announce, act or close.
+    kind: String,
+    /// Days that it lasts at least.
+    days: Option<u16>,
+    /// Days after which it is due.
+    within: Option<u16>,
+    /// Days are working days.
+    working: Option<bool>,
+    /// Papers that must be there.
+    evidence: Option<Vec<Words>>,
+    /// Steps that somebody else must have done.
+    others_than: Option<OneOrMany>,
+    /// Share that must take part in a vote, such as 2/3.
+    quorum: Option<String>,
+    /// Share of votes that must be exceeded, such as 1/2.
+    majority: Option<String>,
+    /// Step that a refusal leads back to.
+    back_to: Option<String>,
+    /// Step that an objection leads back to.
+    objection: Option<String>,
+}
+
+/// Two sides that are brought together with a score.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Match {
+    /// Title.
+    title: Words,
+    /// Clauses that it implements.
+    clauses: Option<OneOrMany>,
+    /// Entity that seeks.
+    of: String,
+    /// Which of them take part.
+    r#where: Option<Formula>,
+    /// Entity that is offered.
+    with: String,
+    /// Which offers are open.
+    open: Option<Formula>,
+    /// Only in the same division of this level.
+    within: Option<String>,
+    /// What makes a good match; weights add up to 100.
+    parts: Vec<MatchPart>,
+}
+
+/// One reason for a match: exactly one of equal, at_least, at_most, near.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct MatchPart {
+    /// Title.
+    title: Words,
+    /// Points of 100.
+    weight: u8,
+    /// Formula of the seeker, formula of the offer: equal.
+    equal: Option<[Formula; 2]>,
+    /// The offer has at least what the seeker wants.
+    at_least: Option<[Formula; 2]>,
+    /// The seeker has at most what the offer allows.
+    at_most: Option<[Formula; 2]>,
+    /// Levels of divisions from the nearest on.
+    near: Option<OneOrMany>,
+}
+
+/// A board, calendar or matrix.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum View {
+    /// A column for each stage.
+    Pipeline(Pipeline),
+    /// A month of days.
+    Calendar(Calendar),
+    /// A row for each division.
+    Matrix(Matrix),
+}
+
+/// A column for each stage.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Pipeline {
+    /// Title.
+    title: Words,
+    /// Clauses that it implements.
+    clauses: Option<OneOrMany>,
+    /// `pipeline`.
+    kind: String,
+    /// The register.
+    register: String,
+    /// Code field with the stage.
+    stage: String,
+    /// Number or money field that is added up.
+    sum: Option<String>,
+    /// Date field since when a record is in its stage.
+    since: Option<String>,
+}
+
+/// A month: rows are people, columns are days.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Calendar {
+    /// Title.
+    title: Words,
+    /// Clauses that it implements.
+    clauses: Option<OneOrMany>,
+    /// `calendar`.
+    kind: String,
+    /// The register.
+    register: String,
+    /// Date field.
+    date: String,
+    /// Field whose values are the rows.
+    who: String,
+    /// Code field that is the mark of a day.
+    mark: String,
+}
+
+/// Rows are divisions, columns are boolean variables.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Matrix {
+    /// Title.
+    title: Words,
+    /// Clauses that it implements.
+    clauses: Option<OneOrMany>,
+    /// `matrix`.
+    kind: String,
+    /// Level of the rows.
+    level: String,
+    /// Boolean variables of that level.
+    variables: OneOrMany,
+}
+
+/// Where records are excused from checks.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Exemptions {
+    /// The register.
+    register: String,
+    /// Field with the id of the check.
+    check: String,
+    /// Field with the key of the record.
+    record: String,
+    /// Field with the last day.
+    until: String,
+    /// Field with the reason.
+    reason: String,
+}

@@ -1,0 +1,164 @@
+//! Procedures of the pack as pages show them: steps in lanes, one for each level.
+
+use bangfu_policy::model::{LevelId, Pack, Procedure, Step, Text, text_in};
+use serde::Serialize;
+
+use super::figures::Language;
+use super::file;
+
+/// A procedure in the list.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProcedureLine {
+    /// Id.
+    pub id: String,
+    /// Title.
+    pub title: String,
+    /// What a case is about.
+    pub subject: String,
+    /// Number of steps.
+    pub steps: usize,
+    /// Titles of the levels that act, in the order of the steps.
+    pub levels: Vec<String>,
+    /// Days that its notices last at least, together.
+    pub notice_days: u32,
+    /// Clauses.
+    pub clauses: Vec<String>,
+}
+
+/// A procedure.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProcedureView {
+    /// As in the list.
+    pub line: ProcedureLine,
+    /// The procedure in plain words.
+    pub words: String,
+    /// Id and title of the rule that proposes a case.
+    pub begins: Option<(String, String)>,
+    /// Level at which cases are handled together.
+    pub together: String,
+    /// The lanes: titles of the levels that act, from the top down.
+    pub lanes: Vec<String>,
+    /// Steps in order.
+    pub steps: Vec<StepView>,
+    /// What completing sets: field and value.
+    pub then: Vec<(String, String)>,
+}
+
+/// A step.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepView {
+    /// Number from 1.
+    pub number: usize,
+    /// Id.
+    pub id: String,
+    /// Title.
+    pub title: String,
+    /// Who acts.
+    pub role: String,
+    /// Position of its lane.
+    pub lane: usize,
+    /// Word of its kind, behind `step-` in the texts.
+    pub kind: &'static str,
+    /// Days that it lasts at least.
+    pub days: Option<u16>,
+    /// Days after which it is due.
+    pub within: Option<u16>,
+    /// Whether days are working days.
+    pub working: bool,
+    /// Papers that must be there.
+    pub evidence: Vec<String>,
+    /// Titles of the steps that somebody else must have done.
+    pub others_than: Vec<String>,
+    /// Share that must take part in a vote.
+    pub quorum: String,
+    /// Share of votes that must be exceeded.
+    pub majority: String,
+    /// Title of the step that a refusal leads back to.
+    pub back_to: String,
+    /// Title of the step that an objection leads back to.
+    pub objection: String,
+}
+
+/// All procedures.
+pub fn all(pack: &Pack, language: Language) -> Vec<ProcedureLine> {
+    pack.procedures.iter().map(|procedure| line(pack, procedure, language)).collect()
+}
+
+/// One procedure.
+pub fn one(pack: &Pack, id: &str, language: Language) -> Option<ProcedureView> {
+    let procedure = pack.procedures.iter().find(|procedure| procedure.id == id)?;
+    let words = |text: &Text| text_in(text, language.id()).to_owned();
+    let level_title = |level: LevelId| pack.levels.get(level.index()).map(|level| words(&level.title));
+    let mut levels: Vec<LevelId> = procedure.steps.iter().map(|step| level(pack, step)).collect();
+    levels.sort_unstable();
+    levels.dedup();
+    let title_of = |at: Option<usize>| at.and_then(|at| procedure.steps.get(at)).map(|step| words(&step.title));
+    let share = |share: Option<(i64, i64)>| share.map(|(a, b)| format!("{a}/{b}")).unwrap_or_default();
+    let step = |(at, step): (usize, &Step)| StepView {
+        number: at + 1,
+        id: step.id.clone(),
+        title: words(&step.title),
+        role: pack.roles.get(step.role.index()).map(|role| words(&role.title)).unwrap_or_default(),
+        lane: levels.iter().position(|known| *known == level(pack, step)).unwrap_or(0),
+        kind: step.kind.word(),
+        days: step.days,
+        within: step.within,
+        working: step.working,
+        evidence: step.evidence.iter().map(words).collect(),
+        others_than: step.others_than.iter().filter_map(|at| title_of(Some(*at))).collect(),
+        quorum: share(step.quorum),
+        majority: share(step.majority),
+        back_to: title_of(step.back_to).unwrap_or_default(),
+        objection: title_of(step.objection).unwrap_or_default(),
+    };
+    let begins = procedure.begins.and_then(|id| pack.variables.get(id.index()));
+    Some(ProcedureView {
+        line: line(pack, procedure, language),
+        words: procedure.words.as_ref().map(words).unwrap_or_default(),
+        begins: begins.map(|variable| (variable.id.clone(), words(&variable.title))),
+        together: procedure.together.and_then(level_title).unwrap_or_default(),
+        lanes: levels.iter().filter_map(|level| level_title(*level)).collect(),
+        steps: procedure.steps.iter().enumerate().map(step).collect(),
+        then: then(pack, procedure, language),
+    })
+}
+
+fn level(pack: &Pack, step: &Step) -> LevelId {
+    pack.roles.get(step.role.index()).map_or(LevelId(0), |role| role.level)
+}
+
+fn line(pack: &Pack, procedure: &Procedure, language: Language) -> ProcedureLine {
+    let words = |text: &Text| text_in(text, language.id()).to_owned();
+    let mut levels: Vec<String> = Vec::new();
+    for step in &procedure.steps {
+        let title = pack.levels.get(level(pack, step).index()).map(|level| words(&level.title)).unwrap_or_default();
+        if levels.last() != Some(&title) {
+            levels.push(title);
+        }
+    }
+    let notices = procedure.steps.iter().filter(|step| step.kind == bangfu_policy::model::StepKind::Notice);
+    ProcedureLine {
+        id: procedure.id.clone(),
+        title: words(&procedure.title),
+        subject: pack.entity_title(procedure.subject).map(words).unwrap_or_default(),
+        steps: procedure.steps.len(),
+        levels,
+        notice_days: notices.filter_map(|step| step.days).map(u32::from).sum(),
+        clauses: procedure.clauses.clone(),
+    }
+}
+
+fn then(pack: &Pack, procedure: &Procedure, language: Language) -> Vec<(String, String)> {
+    let bangfu_policy::model::Entity::Register(register) = procedure.subject else { return Vec::new() };
+    let fields = pack.registers.get(register.index()).map(|r| r.fields.as_slice()).unwrap_or_default();
+    let places = super::places::Places::default();
+    procedure
+        .then
+        .iter()
+        .filter_map(|(at, value)| {
+            let field = fields.get(usize::from(*at))?;
+            let title = text_in(&field.title, language.id()).to_owned();
+            Some((title, file::cell(pack, field, value.as_ref(), &places, language).text))
+        })
+        .collect()
+}

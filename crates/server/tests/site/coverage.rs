@@ -1,0 +1,60 @@
+//! The whole policy works: every item that cites a clause yields something on the demo and has a page that shows it.
+
+use std::collections::BTreeSet;
+
+use axum::http::StatusCode;
+use bangfu_registry::views::figures::Language;
+use bangfu_registry::views::live::Live;
+use bangfu_server::site;
+
+use super::fixture::{get, open, registry};
+
+/// Address of the page on which an item is seen.
+fn page(kind: &str, id: &str) -> String {
+    match kind {
+        "register" => format!("/registry/{id}"),
+        "codes" => format!("/policy/codes/{id}"),
+        "parameter" => format!("/policy/parameter/{id}"),
+        "variable" | "programme" | "check" => format!("/policy/rule/{id}"),
+        "indicator" => "/policy/indicators".to_owned(),
+        "procedure" => format!("/policy/procedure/{id}"),
+        "match" => format!("/matches/{id}"),
+        "view" => format!("/boards/{id}"),
+        "book" => format!("/books/{id}"),
+        other => panic!("items of kind {other} have no page"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_clause_works_and_every_item_that_cites_one_yields_something() {
+    let pack = &registry().await.pack;
+    let site = open().await;
+    let live = Live {
+        pack,
+        places: &site.places,
+        facts: &site.facts,
+        results: site.results.as_deref(),
+        snapshot: site.snapshot.as_deref(),
+        day: site.results.as_ref().unwrap().as_of,
+        language: Language::ENGLISH,
+    };
+    let clauses = live.coverage().await.unwrap();
+    assert_eq!(clauses.len(), pack.articles.iter().map(|article| article.clauses.len()).sum::<usize>());
+    let idle: Vec<&str> = clauses.iter().filter(|clause| !clause.works()).map(|clause| &*clause.clause).collect();
+    assert!(idle.is_empty(), "nothing works for {idle:?}");
+    let empty: BTreeSet<String> = clauses
+        .iter()
+        .flat_map(|clause| &clause.items)
+        .filter(|(.., found)| !found.works)
+        .map(|(kind, id, _)| format!("{kind} {id}"))
+        .collect();
+    assert!(empty.is_empty(), "these yield nothing on the demo: {empty:#?}");
+    let pages: BTreeSet<String> =
+        clauses.iter().flat_map(|clause| &clause.items).map(|(kind, id, _)| page(kind, id)).collect();
+    assert!(pages.len() > 300, "{}", pages.len());
+    let router = site::router(site).unwrap();
+    for address in pages {
+        let answer = get(&router, &address, "lang=en").await;
+        assert_eq!(answer.status, StatusCode::OK, "{address}: {}", answer.text);
+    }
+}

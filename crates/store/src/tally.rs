@@ -1,0 +1,60 @@
+//! How many records have each value of a field.
+
+use bangfu_policy::model::{FieldType, RegisterId, Value};
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::{ListQuery, Reader, StoreError, schema};
+
+/// The records with one value of a field.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tally {
+    /// The value; `None`: not filled in.
+    pub value: Option<Value>,
+    /// How many records.
+    pub count: u64,
+    /// Sum of another field over them, where it is filled in; in its smallest unit.
+    pub sum: i64,
+}
+
+impl Reader {
+    /// Counts the records of a query by a field, and adds another field up. Secret fields are not counted by.
+    ///
+    /// # Errors
+    /// The field is secret or does not exist, the sum leaves 64 bits, or the database refuses.
+    pub async fn tally(
+        &self,
+        register: RegisterId,
+        query: &ListQuery,
+        by: u16,
+        sum: Option<u16>,
+    ) -> Result<Vec<Tally>, StoreError> {
+        let definition = self.register(register)?;
+        let open = |n: u16| definition.fields.get(usize::from(n)).filter(|field| !field.secret);
+        let field = open(by).ok_or_else(|| StoreError::Column(format!("{by}")))?;
+        let Some(conditions) = self.conditions(register, query)? else { return Ok(Vec::new()) };
+        let sum = sum.and_then(open).map_or_else(|| "0".to_owned(), |field| format!("coalesce(sum(\"{}\"), 0)", field.id));
+        let sql = format!(
+            "select \"{}\", count(*), {sum} from {}{} group by 1 order by 1",
+            field.id,
+            schema::table(definition),
+            conditions.text
+        );
+        let rows = sqlx::query_with(AssertSqlSafe(sql), conditions.arguments).fetch_all(&self.store.readers).await?;
+        rows.iter()
+            .map(|row| {
+                let value = match field.ty {
+                    FieldType::Code(list) => {
+                        let text: Option<String> = row.try_get(0)?;
+                        let codes = self.store.pack.codes.get(list.index());
+                        let position = |text: String| codes?.values.iter().position(|code| code.code == text);
+                        text.and_then(position).map(|position| Value::Integer(position as i64))
+                    }
+                    FieldType::Boolean => row.try_get::<Option<i64>, _>(0)?.map(|truth| Value::Boolean(truth != 0)),
+                    ty if ty.is_text() => row.try_get::<Option<String>, _>(0)?.map(Value::Text),
+                    _ => row.try_get::<Option<i64>, _>(0)?.map(Value::Integer),
+                };
+                Ok(Tally { value, count: row.try_get::<i64, _>(1)? as u64, sum: row.try_get(2)? })
+            })
+            .collect()
+    }
+}
