@@ -183,7 +183,7 @@ async fn workbook(site: &Shared, visit: &Visit, mut query: listing::Listing) -> 
     query.limit = LARGEST_EXPORT;
     let total = site.facts.matching(&query).await?;
     let shown = total.min(LARGEST_EXPORT);
-    let cut = [("n", figures::grouped(shown as i64)), ("total", figures::grouped(total as i64))];
+    let cut = [("n", visit.language.grouped(shown as i64)), ("total", visit.language.grouped(total as i64))];
     let note = if total > shown { site.texts.get(visit.language, "export-cut", &cut) } else { String::new() };
     let bytes = template::workbook(&site.facts, &site.places, &query, &note, visit.language).await;
     let bytes = bytes.map_err(|error| match error {
