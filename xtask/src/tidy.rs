@@ -31,6 +31,7 @@ const OWNERS: [(&str, &[&str]); 11] = [
     ("csv", &["bangfu-office"]),
     ("encoding_rs", &["bangfu-office"]),
     ("zip", &["bangfu-office"]),
+    ("image", &["bangfu-office"]),
     ("parquet", &["bangfu-rules"]),
     ("saphyr", &["bangfu-policy"]),
 ];

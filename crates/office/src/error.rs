@@ -35,6 +35,14 @@ pub enum OfficeError {
         /// Reason of the library.
         reason: String,
     },
+    /// A picture that cannot be read.
+    #[error("{path} is not a readable picture: {reason}; save it again as JPEG, at most 20,000 pixels wide and high")]
+    Picture {
+        /// Path as given.
+        path: String,
+        /// Reason of the library.
+        reason: String,
+    },
     /// The file is larger than is read.
     #[error("{path} has more than {most} {what}; split it and import the parts one after the other")]
     TooLarge {

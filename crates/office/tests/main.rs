@@ -1,6 +1,9 @@
 //! Files written by this crate and by others come back as they are.
 
-use bangfu_office::{CellKind, ColumnSpec, Limits, OfficeError, Row, SheetSpec, read_rows, write_csv, write_workbook};
+use bangfu_office::{
+    CellKind, ColumnSpec, Limits, Mark, OfficeError, Row, SheetSpec, read_rows, read_sheet, sheet_names, write_csv,
+    write_marked, write_workbook,
+};
 
 fn rows_of(name: &str, bytes: &[u8]) -> Result<Vec<Row>, OfficeError> {
     let folder = tempfile::tempdir().unwrap();
@@ -36,6 +39,31 @@ fn workbook_round_trip_keeps_long_ids_as_text() {
     assert_eq!(rows[0].cells, ["证件号码", "人均纯收入", "户类型"]);
     assert_eq!(rows[1], Row { number: 2, cells: vec!["159900198001010013".into(), "2855.5".into(), "类型01".into()] });
     assert_eq!(rows[2].cells, ["=1+1", "", "类型79"]);
+}
+
+#[test]
+fn days_and_marked_cells_come_back_as_they_are() {
+    let columns = vec![ColumnSpec::new("日期", CellKind::Date), ColumnSpec::new("数", CellKind::Number(2))];
+    let rows = vec![vec!["2016-01-31".to_owned(), "12.5".to_owned()], vec!["1016-13-31".to_owned(), "x".to_owned()]];
+    let other = SheetSpec { name: "说明".to_owned(), columns: vec![ColumnSpec::new("a", CellKind::Words); 5], rows: vec![] };
+    let sheets = [SheetSpec { name: "表".to_owned(), columns, rows }, other];
+    let mark = Mark { row: 1, column: 0, note: "不是日期".to_owned() };
+    let bytes = write_marked(&sheets, &[mark]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.xlsx");
+    std::fs::write(&path, bytes).unwrap();
+    assert_eq!(sheet_names(&path, &Limits::default()).unwrap(), ["表", "说明"]);
+    let read = |sheet: Option<&str>| {
+        let mut rows = Vec::new();
+        let mut each = |row: Row| {
+            rows.push(row.cells);
+            true
+        };
+        read_sheet(&path, sheet, &Limits::default(), &mut each).unwrap();
+        rows
+    };
+    assert_eq!(read(None), [["a"; 5]], "the widest");
+    assert_eq!(read(Some("表"))[1..], [["2016-01-31", "12.5"], ["1016-13-31", "x"]]);
 }
 
 #[test]

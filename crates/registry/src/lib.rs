@@ -7,6 +7,7 @@ pub mod batches;
 pub mod demo;
 pub mod determine;
 pub mod exchange;
+pub mod files;
 pub mod fresh;
 pub mod home;
 pub mod intake;

@@ -11,6 +11,12 @@ pub(crate) fn today() -> i32 {
     (now() / 86_400_000) as i32
 }
 
+/// Whether a file was last written longer ago than this.
+pub(crate) fn is_older(path: &std::path::Path, than: std::time::Duration) -> bool {
+    let written = std::fs::metadata(path).and_then(|metadata| metadata.modified());
+    written.is_ok_and(|written| written.elapsed().is_ok_and(|since| since > than))
+}
+
 /// An id for a run: it sorts by time.
 pub(crate) fn run_id() -> String {
     let now = now();

@@ -58,6 +58,17 @@ pub enum StoreError {
     /// Other records belong to it.
     #[error("records of {0} belong to it; remove or move them first")]
     Holds(String),
+    /// No room for another file.
+    #[error("the record has {0} files, which is the most; remove one first")]
+    Full(i64),
+    /// What the journal wrote is no value of the field any more.
+    #[error("the journal holds {value} for `{field}`, which the field does not take any more; enter the value by hand")]
+    Journalled {
+        /// The field.
+        field: String,
+        /// What stands in the journal.
+        value: String,
+    },
     /// A batch without a column.
     #[error("the rows have no column `{0}`")]
     Column(String),

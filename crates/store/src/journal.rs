@@ -5,7 +5,10 @@ use sha2::{Digest, Sha256};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use crate::{JournalSeq, RecordId, Store, StoreError};
+use bangfu_policy::model::RegisterId;
+
+use crate::scope::after;
+use crate::{JournalSeq, Reader, RecordId, Store, StoreError, schema};
 
 /// An entry.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
@@ -18,7 +21,7 @@ pub struct Entry {
     pub actor: String,
     /// Why.
     pub reason: String,
-    /// `insert`, `update`, `remove`, `load`, `divisions`.
+    /// `insert`, `update`, `remove`, `restore`, `load`, `divisions`, `attach`, `detach`, `save`, `forget`.
     pub action: String,
     /// Register.
     pub register: String,
@@ -77,7 +80,7 @@ pub(crate) async fn append(
     Ok(hash)
 }
 
-fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
+pub(crate) fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
     Ok(Entry {
         seq: row.try_get("seq")?,
         at: row.try_get("at")?,
@@ -163,5 +166,60 @@ impl Store {
             .fetch_all(&self.readers)
             .await?;
         Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+    }
+}
+
+impl Reader {
+    /// Entries about a record, newest first, also of one that was removed; none outside the scope.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn told(&self, register: RegisterId, record: RecordId) -> Result<Vec<Entry>, StoreError> {
+        let Some(prefix) = self.scope.narrowed(register, None) else { return Ok(Vec::new()) };
+        let rows = sqlx::query("select * from journal where register = ? and record = ? order by seq desc")
+            .bind(&self.register(register)?.id)
+            .bind(record.0)
+            .fetch_all(&self.store.readers)
+            .await?;
+        let entries: Vec<Entry> = rows.iter().map(entry).collect::<Result<_, _>>()?;
+        Ok(entries.into_iter().filter(|entry| entry.division.starts_with(&prefix)).collect())
+    }
+
+    /// The entries by which the records of a register were removed that are not there again, newest first, and how
+    /// many there are.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn removed(
+        &self,
+        register: RegisterId,
+        division: Option<&str>,
+        (offset, limit): (u64, u64),
+    ) -> Result<(Vec<Entry>, u64), StoreError> {
+        let Some(prefix) = self.scope.narrowed(register, division) else { return Ok((Vec::new(), 0)) };
+        let definition = self.register(register)?;
+        let table = schema::table(definition);
+        // The last removal of each record that has no row.
+        let found = format!(
+            "from journal j where j.register = ?1 and j.action = 'remove' and j.division >= ?2 and j.division < ?3 \
+             and not exists (select 1 from {table} t where t._id = j.record) and not exists (select 1 from journal k \
+             where k.register = j.register and k.record = j.record and k.action = 'remove' and k.seq > j.seq)"
+        );
+        let count = sqlx::query(sqlx::AssertSqlSafe(format!("select count(*) {found}")))
+            .bind(&definition.id)
+            .bind(&prefix)
+            .bind(after(&prefix))
+            .fetch_one(&self.store.readers)
+            .await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "select j.* {found} order by j.seq desc limit {limit} offset {offset}"
+        )))
+        .bind(&definition.id)
+        .bind(&prefix)
+        .bind(after(&prefix))
+        .fetch_all(&self.store.readers)
+        .await?;
+        let entries = rows.iter().map(entry).collect::<Result<_, _>>()?;
+        Ok((entries, count.try_get::<i64, _>(0)? as u64))
     }
 }

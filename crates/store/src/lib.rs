@@ -7,28 +7,35 @@
 //! **Architecture invariant:** only this crate names the database. It knows registers and fields, not rules or pages.
 //! Every read and write of a record passes [`scope::Scope`].
 
+mod attachments;
 mod bulk;
 pub mod change;
 mod connection;
 pub mod divisions;
+mod edit;
 pub mod error;
 pub mod ids;
 pub mod journal;
+mod kept;
 pub mod reader;
 pub mod rows;
 pub mod runs;
+mod saved;
 pub mod schema;
 pub mod scope;
 pub mod search;
 pub mod secrets;
 pub mod tally;
 
-pub use change::{Actor, Change, Duplicates, LoadReport, Owner};
+pub use attachments::{Attachment, NewFile};
+pub use change::{Actor, Change, Changed, Duplicates, LoadReport, Outcome};
 pub use connection::Store;
+pub use edit::Owner;
 pub use error::StoreError;
 pub use ids::{JournalSeq, RecordId};
 pub use reader::{Filter, ListQuery, Operator, Page, Reader, Record, Sort};
 pub use rows::Row;
+pub use saved::SavedQuery;
 pub use scope::Scope;
 pub use secrets::SecretKeys;
 pub use tally::Tally;

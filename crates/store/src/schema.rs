@@ -30,6 +30,16 @@ create table if not exists difference (
   examples text not null, primary key (run, variable, change)) without rowid;
 create table if not exists register_schema (
   register text not null, field text not null, kind text not null, primary key (register, field)) without rowid;
+create table if not exists answered (
+  key text primary key, request blob not null, record integer not null, at integer not null) without rowid;
+create table if not exists attachment (
+  id integer primary key autoincrement, register text not null, record integer not null, hash text not null,
+  name text not null, media text not null, size integer not null, actor text not null, at integer not null);
+create index if not exists attachment_record on attachment (register, record);
+create index if not exists attachment_hash on attachment (hash);
+create table if not exists saved_query (
+  id integer primary key autoincrement, register text not null, name text not null, query text not null,
+  actor text not null, at integer not null, unique (register, name));
 ";
 
 /// Name of a register's table, quoted.
@@ -100,6 +110,16 @@ pub fn create(register: &Register) -> Vec<String> {
         statements.push(index("place", false, &format!("_division{key}")));
     }
     statements
+}
+
+/// The id after the highest that any record of a register had, where that is not the database's own choice: ids of
+/// removed records are not given again, because the journal tells of them. Binds the register's id.
+pub(crate) fn next_id(register: &Register) -> String {
+    let table = table(register);
+    format!(
+        "select case when (select max(record) from journal where register = ?1) > (select coalesce(max(_id), 0) from {table}) \
+         then (select max(record) from journal where register = ?1) + 1 end"
+    )
 }
 
 /// `alter table … add column`.

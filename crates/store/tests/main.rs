@@ -11,6 +11,9 @@ use bangfu_store::{
     Actor, Duplicates, Filter, ListQuery, Operator, Reader, RecordId, Scope, SecretKeys, Store, StoreError,
 };
 
+#[path = "main/edits.rs"]
+mod edits;
+
 const PACK: &str = r"
 policy: {id: small, title: {en: Small}, version: '1', languages: [en], root: '1', currency: {code: XXX, symbol: {en: x}}}
 divisions:

@@ -35,12 +35,50 @@ pub struct Row {
     pub cells: Vec<String>,
 }
 
+/// Names of the visible sheets of a workbook; one without a name for other files.
+///
+/// # Errors
+/// The file cannot be read, is of another kind, or exceeds the limits.
+pub fn sheet_names(path: &Path, limits: &Limits) -> Result<Vec<String>, OfficeError> {
+    let (name, kind) = opened(path, limits)?;
+    match kind {
+        Kind::Csv => Ok(vec![String::new()]),
+        Kind::Workbook => workbook::sheets(path, &name),
+    }
+}
+
 /// Calls `each` with every row that is not empty. Texts come as they are typed; dates of Excel as `2016-01-31`;
-/// numbers without trailing zeros. `each` returns whether to go on.
+/// numbers without trailing zeros. `each` returns whether to go on. Of a workbook the widest visible sheet is read.
 ///
 /// # Errors
 /// The file cannot be read, is of another kind, or exceeds the limits.
 pub fn read_rows(path: &Path, limits: &Limits, each: &mut dyn FnMut(Row) -> bool) -> Result<(), OfficeError> {
+    read_sheet(path, None, limits, each)
+}
+
+/// The same of the sheet with a name.
+///
+/// # Errors
+/// See [`read_rows`].
+pub fn read_sheet(
+    path: &Path,
+    sheet: Option<&str>,
+    limits: &Limits,
+    each: &mut dyn FnMut(Row) -> bool,
+) -> Result<(), OfficeError> {
+    let (name, kind) = opened(path, limits)?;
+    match kind {
+        Kind::Csv => csv_file::read(path, &name, limits, each),
+        Kind::Workbook => workbook::read(path, (&name, sheet), limits, each),
+    }
+}
+
+enum Kind {
+    Csv,
+    Workbook,
+}
+
+fn opened(path: &Path, limits: &Limits) -> Result<(String, Kind), OfficeError> {
     let name = path.display().to_string();
     let metadata = std::fs::metadata(path).map_err(|source| OfficeError::File { path: name.clone(), source })?;
     if metadata.len() > limits.bytes {
@@ -48,8 +86,8 @@ pub fn read_rows(path: &Path, limits: &Limits, each: &mut dyn FnMut(Row) -> bool
     }
     let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
     match ending.as_deref() {
-        Some("csv" | "txt" | "tsv") => csv_file::read(path, &name, limits, each),
-        Some("xlsx" | "xlsm") => workbook::read(path, &name, limits, each),
+        Some("csv" | "txt" | "tsv") => Ok((name, Kind::Csv)),
+        Some("xlsx" | "xlsm") => Ok((name, Kind::Workbook)),
         _ => Err(OfficeError::Kind { path: name }),
     }
 }

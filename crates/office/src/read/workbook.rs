@@ -1,6 +1,8 @@
 //! Excel workbooks, cell by cell: the dense range that the library can also give may take a hundred gigabytes for a
 //! sheet with one stray cell far down.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 use calamine::{DataRef, Reader, SheetVisible, Xlsx, open_workbook};
@@ -8,31 +10,40 @@ use calamine::{DataRef, Reader, SheetVisible, Xlsx, open_workbook};
 use super::{Limits, Row};
 use crate::OfficeError;
 
+fn open(path: &Path, name: &str) -> Result<Xlsx<BufReader<File>>, OfficeError> {
+    open_workbook(path).map_err(|error: calamine::XlsxError| broken(name, &error))
+}
+
+fn broken(name: &str, error: &calamine::XlsxError) -> OfficeError {
+    OfficeError::Workbook { path: name.to_owned(), reason: error.to_string() }
+}
+
+fn visible(book: &Xlsx<BufReader<File>>) -> Vec<String> {
+    let visible = |sheet: &&calamine::Sheet| sheet.visible == SheetVisible::Visible;
+    book.sheets_metadata().iter().filter(visible).map(|sheet| sheet.name.clone()).collect()
+}
+
+pub(super) fn sheets(path: &Path, name: &str) -> Result<Vec<String>, OfficeError> {
+    Ok(visible(&open(path, name)?))
+}
+
 pub(super) fn read(
     path: &Path,
-    name: &str,
+    (name, wanted): (&str, Option<&str>),
     limits: &Limits,
     each: &mut dyn FnMut(Row) -> bool,
 ) -> Result<(), OfficeError> {
-    let broken = |reason: String| OfficeError::Workbook { path: name.to_owned(), reason };
-    let mut book: Xlsx<_> = open_workbook(path).map_err(|error: calamine::XlsxError| broken(error.to_string()))?;
-    let visible = |sheet: &&calamine::Sheet| sheet.visible == SheetVisible::Visible;
-    let sheets: Vec<String> = book.sheets_metadata().iter().filter(visible).map(|s| s.name.clone()).collect();
+    let broken = |error: calamine::XlsxError| broken(name, &error);
+    let mut book = open(path, name)?;
     let empty = || OfficeError::Empty { path: name.to_owned() };
-    // Templates carry their instructions on a sheet before the table: take the sheet with the most columns.
-    let mut widest = (0, None);
-    for sheet in sheets {
-        let reader = book.worksheet_cells_reader(&sheet).map_err(|error| broken(error.to_string()))?;
-        let width = u64::from(reader.dimensions().end.1) + 1;
-        if widest.1.is_none() || width > widest.0 {
-            widest = (width, Some(sheet));
-        }
-    }
-    let sheet = widest.1.ok_or_else(empty)?;
-    let mut reader = book.worksheet_cells_reader(&sheet).map_err(|error| broken(error.to_string()))?;
+    let sheet = match wanted {
+        Some(wanted) => wanted.to_owned(),
+        None => widest(&mut book).map_err(broken)?.ok_or_else(empty)?,
+    };
+    let mut reader = book.worksheet_cells_reader(&sheet).map_err(broken)?;
     let mut row = Row::default();
     let mut rows = 0;
-    while let Some(cell) = reader.next_cell().map_err(|error| broken(error.to_string()))? {
+    while let Some(cell) = reader.next_cell().map_err(broken)? {
         let (line, column) = cell.get_position();
         let (number, column) = (u64::from(line) + 1, column as usize);
         if column >= limits.columns {
@@ -62,6 +73,18 @@ pub(super) fn read(
     }
     flush(&mut row, each);
     if rows == 0 { Err(empty()) } else { Ok(()) }
+}
+
+/// The visible sheet with the most columns: templates carry their instructions on a sheet beside the table.
+fn widest(book: &mut Xlsx<BufReader<File>>) -> Result<Option<String>, calamine::XlsxError> {
+    let mut widest: Option<(u32, String)> = None;
+    for sheet in visible(book) {
+        let width = book.worksheet_cells_reader(&sheet)?.dimensions().end.1;
+        if widest.as_ref().is_none_or(|(most, _)| width > *most) {
+            widest = Some((width, sheet));
+        }
+    }
+    Ok(widest.map(|(_, sheet)| sheet))
 }
 
 /// Hands the row over, if there is anything in it.

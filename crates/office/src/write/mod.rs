@@ -8,7 +8,7 @@ mod workbook;
 pub use archive::Archive;
 pub use csv_file::{CsvReader, CsvRows, write_csv};
 pub use form::{Form, FormGroup, FormRow, write_form};
-pub use workbook::write_workbook;
+pub use workbook::{write_marked, write_workbook};
 
 /// How a column is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,8 +17,21 @@ pub enum CellKind {
     Text,
     /// As a number with so many digits after the point.
     Number(u8),
-    /// As text in the form 2016-01-31.
+    /// A day, shown as 2016-01-31.
     Date,
+    /// Sentences: wide and wrapped.
+    Words,
+}
+
+/// A cell that something is said about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mark {
+    /// Row of the sheet's rows, from 0.
+    pub row: usize,
+    /// Column.
+    pub column: usize,
+    /// What is said.
+    pub note: String,
 }
 
 /// A column.

@@ -216,6 +216,11 @@ fn new(pack: &Pack, register: &Register, language: Language) -> Json {
     object(Json::Object(properties))
 }
 
+/// The body of a request that removes a record.
+pub fn removal() -> Json {
+    object(json!({ "reason": reason() }))
+}
+
 fn change(pack: &Pack, register: &Register, language: Language) -> Json {
     let fields: Map<String, Json> =
         register.fields.iter().map(|field| (field.id.clone(), write(pack, field, language))).collect();

@@ -8,9 +8,12 @@
 //! **Architecture invariant:** everything goes through the reader of [`crate::views::facts::Facts`], which is bound to a
 //! scope. Secret fields are in no export.
 
+pub mod attach;
+pub mod columns;
 pub mod export;
 pub mod json;
 pub mod json_schema;
 pub mod records;
 pub mod table_schema;
+pub mod template;
 pub mod write;

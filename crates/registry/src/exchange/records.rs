@@ -1,7 +1,7 @@
 //! Records and their history as JSON, by page and by address.
 
-use bangfu_policy::model::{Entity, RegisterId, Value};
-use bangfu_store::{RecordId, Row, StoreError};
+use bangfu_policy::model::{Entity, Register, RegisterId, Value};
+use bangfu_store::{ListQuery, Record, RecordId, Row, StoreError};
 use serde_json::{Map, Value as Json, json};
 
 use super::json;
@@ -84,6 +84,30 @@ pub async fn find(facts: &Facts, register: RegisterId, address: &str) -> Result<
     Ok(Some(Row { record, owner }))
 }
 
+/// Keys and names of the records that words may mean.
+///
+/// # Errors
+/// The store fails.
+pub async fn search(
+    facts: &Facts,
+    register: RegisterId,
+    words: &str,
+    most: u64,
+) -> Result<Vec<(String, String)>, StoreError> {
+    let Some(definition) = facts.pack().registers.get(register.index()) else { return Ok(Vec::new()) };
+    let query = ListQuery { search: Some(words.to_owned()), limit: most, ..ListQuery::default() };
+    let found = facts.reader().list(register, &query).await?.records;
+    Ok(found.iter().map(|record| (json::address(definition, record), name(definition, record))).collect())
+}
+
+/// The name of a record: its label, or nothing.
+pub fn name(register: &Register, record: &Record) -> String {
+    match register.label.and_then(|label| record.values.get(usize::from(label))) {
+        Some(Some(Value::Text(name))) => name.clone(),
+        _ => String::new(),
+    }
+}
+
 /// Journal entries of a record, newest first; values of secret fields are never in them.
 ///
 /// # Errors
@@ -93,10 +117,15 @@ pub async fn history(facts: &Facts, row: &Row) -> Result<Vec<Json>, StoreError> 
     let entries = facts.store().history(&register.id, row.record.id, row.record.changed).await?;
     let changes = entries.into_iter().map(|entry| {
         let body: Json = serde_json::from_str(&entry.body).unwrap_or_default();
-        let side =
-            |name: &str, field: &str| body.get(name).and_then(|side| side.get(field)).cloned().unwrap_or_default();
-        let after = body.get("after").and_then(Json::as_object).into_iter().flat_map(Map::keys);
-        let fields = after
+        let side = |name: &str, field: &str| match body.get(name).and_then(|side| side.get(field)) {
+            // Values of secret fields are sealed.
+            Some(Json::Object(_)) => json!("***"),
+            other => other.cloned().unwrap_or_default(),
+        };
+        let written = body.get("after").or(body.get("before")).and_then(Json::as_object);
+        let fields = written
+            .into_iter()
+            .flat_map(Map::keys)
             .map(|field| json!({ "field": field, "before": side("before", field), "after": side("after", field) }));
         let at = jiff::Timestamp::from_millisecond(entry.at).map(|at| at.to_string()).unwrap_or_default();
         json!({

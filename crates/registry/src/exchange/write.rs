@@ -3,6 +3,7 @@
 use bangfu_policy::model::{Entity, Field, FieldType, Pack, Register, RegisterId, RegisterKind, Value};
 use bangfu_policy::period;
 use bangfu_store::{Actor, Filter, ListQuery, Operator, Owner, RecordId, Row, StoreError};
+use sha2::{Digest, Sha256};
 use serde_json::{Map, Value as Json};
 
 use super::{json, records};
@@ -179,21 +180,124 @@ pub fn period(register: &Register, text: &str, language: &str) -> Result<Option<
     }
 }
 
-/// Adds a record.
+/// A request that may come twice: the key that its sender gave it, and what it asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Once {
+    key: String,
+    request: Vec<u8>,
+}
+
+impl Once {
+    /// A key for a request to add a record to a register, with its body.
+    pub fn new(key: &str, register: &Register, body: &[u8]) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(&register.id);
+        hasher.update([0]);
+        hasher.update(body);
+        Self { key: key.to_owned(), request: hasher.finalize().to_vec() }
+    }
+}
+
+/// What came of a request to add a record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Created {
+    /// The record, made now or by the same request before.
+    Record(Box<Row>),
+    /// The same request made a record that was removed since.
+    Gone,
+    /// Another request had the same key.
+    KeyUsed,
+}
+
+/// What a request with a key came to before, if it did.
+///
+/// # Errors
+/// The store fails.
+pub async fn repeated(
+    facts: &Facts,
+    register: RegisterId,
+    once: &Once,
+    stamp: &Stamp<'_>,
+) -> Result<Option<Created>, StoreError> {
+    let mut change = facts.store().change(facts.scope(), stamp.actor, stamp.reason, stamp.at).await?;
+    let answered = change.answered(&once.key).await?;
+    change.roll_back().await?;
+    let Some((request, id)) = answered else { return Ok(None) };
+    if request != once.request {
+        return Ok(Some(Created::KeyUsed));
+    }
+    let row = records::find(facts, register, &format!("~{}", id.0)).await?;
+    Ok(Some(row.map_or(Created::Gone, |row| Created::Record(Box::new(row)))))
+}
+
+/// A record that is to be added.
+#[derive(Clone, Debug)]
+pub struct New<'a> {
+    /// Its register.
+    pub register: RegisterId,
+    /// What it belongs to.
+    pub owner: &'a Owner,
+    /// Its period.
+    pub period: Option<i32>,
+    /// Its values.
+    pub values: &'a Values,
+}
+
+/// Adds a record; with `once`, only one however often it is asked for.
 ///
 /// # Errors
 /// The owner is gone, another record is in its place, it lies outside of the scope, or the store fails; then nothing
 /// was changed.
 pub async fn create(
     facts: &Facts,
+    new: &New<'_>,
+    once: Option<&Once>,
+    stamp: &Stamp<'_>,
+) -> Result<Created, StoreError> {
+    let mut change = facts.store().change(facts.scope(), stamp.actor, stamp.reason, stamp.at).await?;
+    if let Some(once) = once
+        && change.answered(&once.key).await?.is_some()
+    {
+        // The same request came while this one was looked at.
+        change.roll_back().await?;
+        return Ok(repeated(facts, new.register, once, stamp).await?.unwrap_or(Created::Gone));
+    }
+    let id = change.insert(new.register, new.owner, new.period, new.values).await?;
+    if let Some(once) = once {
+        change.answer(&once.key, &once.request, id).await?;
+    }
+    change.commit().await?;
+    let address = format!("~{}", id.0);
+    let row = records::find(facts, new.register, &address).await?.ok_or(StoreError::Absent(address))?;
+    Ok(Created::Record(Box::new(row)))
+}
+
+/// Gives the fields that a journal entry changed their old values; `version` is that of the record as it was shown.
+///
+/// # Errors
+/// It was changed meanwhile, the entry changed no fields, an old value is taken now or lies outside of the scope, or the
+/// store fails; then nothing was changed.
+pub async fn undo(facts: &Facts, row: &Row, version: i64, seq: i64, stamp: &Stamp<'_>) -> Result<(), StoreError> {
+    let record = &row.record;
+    let mut change = facts.store().change(facts.scope(), stamp.actor, stamp.reason, stamp.at).await?;
+    change.undo(record.register, record.id, version, seq).await?;
+    change.commit().await?;
+    Ok(())
+}
+
+/// Brings a removed record back; the record as it is now.
+///
+/// # Errors
+/// What it belonged to is gone, its place is taken, it lies outside of the scope, or the store fails; then nothing was
+/// changed.
+pub async fn restore(
+    facts: &Facts,
     register: RegisterId,
-    owner: &Owner,
-    period: Option<i32>,
-    values: &Values,
+    id: RecordId,
     stamp: &Stamp<'_>,
 ) -> Result<Row, StoreError> {
     let mut change = facts.store().change(facts.scope(), stamp.actor, stamp.reason, stamp.at).await?;
-    let id = change.insert(register, owner, period, values).await?;
+    change.restore(register, id).await?;
     change.commit().await?;
     let address = format!("~{}", id.0);
     records::find(facts, register, &address).await?.ok_or(StoreError::Absent(address))

@@ -118,6 +118,7 @@ impl<'a> Compiler<'a> {
         }
         Ok(Mapping {
             register: self.register,
+            partial: false,
             columns,
             missing,
             names: file.division_names.len(),

@@ -6,11 +6,12 @@ use std::path::Path;
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use bangfu_policy::model::{Entity, FieldRef, Pack, RegisterId, text_in};
-use bangfu_store::change::Refusal;
+use bangfu_office::Limits;
+use bangfu_store::change::{Changed, Outcome, Refusal};
 use bangfu_store::{Actor, Duplicates, Scope, Store, StoreError};
 
 use super::cells::mask;
-use super::{Accepted, DivisionNames, IntakeError, MappingFile, Problem, Reading, read};
+use super::{Accepted, DivisionNames, IntakeError, MappingFile, Problem, Reading, links, read_within};
 
 /// What happens when some rows are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub enum Take {
     All,
     /// Good rows are taken.
     Good,
+    /// Nothing is taken: what would become of the rows.
+    Nothing,
 }
 
 /// What is imported, and how.
@@ -26,6 +29,12 @@ pub enum Take {
 pub struct Request<'a> {
     /// The file.
     pub file: &'a Path,
+    /// Caps on it.
+    pub limits: Limits,
+    /// What may be changed.
+    pub scope: &'a Scope,
+    /// What must come of it; if it is something else, nothing is taken.
+    pub expected: Option<Divided>,
     /// Register of the rows, when there is no mapping.
     pub register: Option<RegisterId>,
     /// Mapping of a foreign list.
@@ -55,15 +64,28 @@ pub struct Counts {
     pub unchanged: u64,
 }
 
+/// What became of the rows of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Divided {
+    /// Records.
+    pub counts: Counts,
+    /// Rows that were refused.
+    pub refused: usize,
+}
+
 /// What became of a file.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Imported {
     /// What it holds, with all problems in the order of rows.
     pub reading: Reading,
     /// By register id; of a file that was not taken: what would have become of the good rows.
     pub registers: BTreeMap<String, Counts>,
-    /// Whether anything was taken.
+    /// Whether it was taken, its refused rows left out.
     pub taken: bool,
+    /// By row of the file: what became of its own record.
+    pub outcomes: BTreeMap<u64, Outcome>,
+    /// Records with new values and their rows, of all registers.
+    pub changed: Vec<(RegisterId, u64, Changed)>,
 }
 
 /// Why a file is not imported at all.
@@ -83,6 +105,11 @@ impl Imported {
         self.reading.problems.iter().map(|problem| problem.row).collect::<BTreeSet<_>>().len()
     }
 
+    /// Records and refused rows.
+    pub fn divided(&self) -> Divided {
+        Divided { counts: self.sum(), refused: self.refused_rows() }
+    }
+
     /// Sums over all registers.
     pub fn sum(&self) -> Counts {
         self.registers.values().fold(Counts::default(), |sum, one| Counts {
@@ -99,17 +126,25 @@ impl Imported {
 /// The file cannot be read, has no header that fits, or the store refuses; rows that are refused are in the answer.
 pub async fn import(store: &Store, request: &Request<'_>) -> Result<Imported, ImportError> {
     let pack = store.pack();
-    let reader = store.reader(&Scope::everything());
+    let reader = store.reader(request.scope);
     let divisions: Vec<_> = reader.divisions().await?.into_iter().map(|d| (d.code, d.name)).collect();
     let endings = request.mapping.map(|mapping| mapping.division_endings.as_slice()).unwrap_or_default();
     let names = DivisionNames::new(pack, &divisions, endings);
-    let mut reading = read(pack, request.register, request.mapping, &names, request.file, request.language)?;
+    let kind = (request.register, request.mapping);
+    let read = || read_within(pack, kind, &names, request.file, request.language, &request.limits);
+    let mut reading = tokio::task::block_in_place(read)?;
+    let unknown = links::broken(pack, &reader, &names, &reading, request.language).await?;
+    reading.refused.extend(unknown.iter().map(|problem| problem.row));
+    reading.problems.extend(unknown);
+    let own = request.register.or_else(|| pack.register(&request.mapping?.register));
     let mut refused = reading.refused.clone();
     with_companions(pack, &mut reading, &mut refused, request.language);
-    let (taken, registers) = loop {
-        let mut change = store.change(&Scope::everything(), request.actor, request.reason, request.at).await?;
-        let mut registers: BTreeMap<String, Counts> = BTreeMap::new();
+    let mut all = Imported { reading, ..Imported::default() };
+    all.taken = loop {
+        let mut change = store.change(request.scope, request.actor, request.reason, request.at).await?;
         let mut found = Vec::new();
+        let reading = &all.reading;
+        (all.registers, all.outcomes, all.changed) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for accepted in &reading.accepted {
             let (batch, rows) = kept(accepted, &refused)?;
             if batch.num_rows() == 0 {
@@ -117,32 +152,41 @@ pub async fn import(store: &Store, request: &Request<'_>) -> Result<Imported, Im
             }
             let report = change.load(accepted.register, &batch, request.duplicates).await?;
             let id = pack.registers.get(accepted.register.index()).map(|register| register.id.clone());
-            let counts = registers.entry(id.unwrap_or_default()).or_default();
+            let counts = all.registers.entry(id.unwrap_or_default()).or_default();
             counts.inserted += report.inserted;
             counts.updated += report.updated;
             counts.unchanged += report.unchanged;
+            let row = |at: usize| rows.get(at).copied().unwrap_or(0);
             for refusal in report.refused {
-                let row = rows.get(refusal.row).copied().unwrap_or(0);
-                found.push(problem(pack, &reading, accepted.register, row, &refusal, request.language));
+                let at = row(refusal.row);
+                found.push(problem(pack, reading, accepted.register, at, &refusal, request.language));
             }
+            if own == Some(accepted.register) {
+                all.outcomes.extend(rows.iter().copied().zip(report.outcomes));
+            }
+            all.changed.extend(report.changed.into_iter().map(|one| (accepted.register, row(one.row), one)));
         }
         let again = !found.is_empty() && reading.accepted.len() > 1;
         refused.extend(found.iter().map(|problem| problem.row));
-        reading.problems.extend(found);
-        with_companions(pack, &mut reading, &mut refused, request.language);
+        all.reading.problems.extend(found);
+        with_companions(pack, &mut all.reading, &mut refused, request.language);
         if request.take == Take::All && !refused.is_empty() {
             change.roll_back().await?;
-            break (false, registers);
+            break false;
+        }
+        if !again && (request.take == Take::Nothing || request.expected.is_some_and(|known| known != all.divided())) {
+            change.roll_back().await?;
+            break false;
         }
         if !again {
             change.commit().await?;
-            break (true, registers);
+            break true;
         }
         // The records of a refused row that were taken must not stay: without these rows once more.
         change.roll_back().await?;
     };
-    reading.problems.sort_by_key(|problem| problem.row);
-    Ok(Imported { reading, registers, taken })
+    all.reading.problems.sort_by_key(|problem| problem.row);
+    Ok(all)
 }
 
 /// Refuses with the rows that have problems those that are refused together with them.
@@ -187,7 +231,10 @@ fn problem(
 ) -> Problem {
     let key = |register: RegisterId| Some(FieldRef { register, field: pack.registers.get(register.index())?.key? });
     let field = match refusal.rule {
-        "exists" => refusal.fields.first().map(|field| FieldRef { register, field: *field }),
+        "exists" | "required" => refusal.fields.first().map(|field| FieldRef { register, field: *field }),
+        "unique" if !refusal.fields.is_empty() => {
+            refusal.fields.first().map(|field| FieldRef { register, field: *field })
+        }
         "parent" => pack.registers.get(register.index()).and_then(|definition| match definition.parent {
             Entity::Register(parent) => key(parent),
             Entity::Level(_) => None,
@@ -227,6 +274,8 @@ fn words(rule: &str, language: &str) -> (&'static str, &'static str) {
         ("moved", false) => ("the record belongs elsewhere", "check the number; if it moved, enter the move first"),
         ("unique", true) => ("与另一条记录重复", "核对编号"),
         ("unique", false) => ("another record has this value already", "check the number"),
+        ("required", true) => ("新记录缺少必填项，表中没有这一列", "补上这一列，或核对编号"),
+        ("required", false) => ("a new record needs this, and the list has no such column", "add the column, or check the key"),
         ("scope", true) => ("不在管辖范围", "由所属地区导入"),
         ("scope", false) => ("outside of what you may change", "let the office of that division import it"),
         (_, true) => ("行政区划代码不符", "填写完整代码"),

@@ -108,6 +108,8 @@ pub(super) struct Check {
 #[derive(Debug)]
 pub(super) struct Mapping {
     pub register: RegisterId,
+    /// A register's own list: it may leave out columns, whose fields then stay as they are.
+    pub partial: bool,
     pub columns: Vec<Column>,
     /// Headers that the mapping names and the file does not have.
     pub missing: Vec<String>,
@@ -119,14 +121,24 @@ pub(super) struct Mapping {
     pub checks: Vec<Check>,
 }
 
+/// A header that was found.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Position of its row.
+    pub row: usize,
+    /// Columns that it knows.
+    pub known: usize,
+    pub mapping: Mapping,
+}
+
 impl Mapping {
-    /// Finds the header among the first rows and maps its columns. Returns the position of the header row.
+    /// Finds the header among the first rows and maps its columns.
     pub(super) fn find(
         pack: &Pack,
         register: Option<RegisterId>,
         file: Option<&MappingFile>,
         (path, rows): (&str, &[Vec<String>]),
-    ) -> Result<(usize, Self), IntakeError> {
+    ) -> Result<Found, IntakeError> {
         let mut best: Option<(usize, usize, Self)> = None;
         for (number, row) in rows.iter().take(HEADER_ROWS).enumerate() {
             let mapping = match (file, register) {
@@ -146,7 +158,7 @@ impl Mapping {
         if let Some((known, number, mapping)) = best
             && (known >= 2 || mapping.columns.len() == 1)
         {
-            return Ok((number, mapping));
+            return Ok(Found { row: number, known, mapping });
         }
         let (of, some): (String, Vec<&str>) = if let Some(file) = file {
             let named = file.division_names.iter().chain(file.columns.keys()).map(String::as_str);
@@ -165,11 +177,13 @@ impl Mapping {
     /// Headers as the pack names them.
     fn of_titles(pack: &Pack, register: RegisterId, header: &[String]) -> Self {
         let columns = header.iter().map(|cell| {
-            let targets: Vec<Target> = recognised(pack, register, cell).into_iter().collect();
-            Column { header: cell.clone(), empty: Vec::new(), ignored: targets.is_empty(), targets }
+            let found = recognised(pack, register, cell);
+            let ignored = found.is_none();
+            Column { header: cell.clone(), empty: Vec::new(), ignored, targets: found.flatten().into_iter().collect() }
         });
         Self {
             register,
+            partial: true,
             columns: columns.collect(),
             missing: Vec::new(),
             names: 0,

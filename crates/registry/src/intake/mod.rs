@@ -9,6 +9,7 @@ pub(crate) mod cells;
 mod compile;
 mod import;
 mod joining;
+mod links;
 mod mapped;
 mod mapping;
 mod needs;
@@ -25,10 +26,11 @@ use arrow::array::RecordBatch;
 use bangfu_policy::model::{FieldRef, RegisterId};
 
 pub use compile::check;
-pub use import::{Counts, ImportError, Imported, Request, Take, import};
+pub use bangfu_office::Limits;
+pub use import::{Counts, Divided, ImportError, Imported, Request, Take, import};
 pub use mapping::MappingFile;
 pub use places::DivisionNames;
-pub use reader::read;
+pub use reader::{read, read_within};
 pub use result::{result_sheet, write_result};
 pub use units::Groups;
 
@@ -79,7 +81,8 @@ pub struct Problem {
     pub value: String,
     /// Which rule it breaks: `type`, `required`, `range`, `pattern`, `division`, `unique`, `conflict` (rows of one household
     /// disagree), `count` (it has more or fewer rows than a cell says), `together` (another row of it is refused),
-    /// the id of a check of the mapping, or what the store says: `parent`, `exists`, `moved`, `scope`.
+    /// `reference` (it names what does not exist), the id of a check of the mapping, or what the store says: `parent`,
+    /// `exists`, `moved`, `scope`.
     pub rule: String,
     /// What is wrong, in the language asked for.
     pub message: String,

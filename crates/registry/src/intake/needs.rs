@@ -15,7 +15,12 @@ pub(super) fn needs_columns(pack: &Pack, mapping: &Mapping, path: &str, language
     for (id, filled) in &fields {
         let Some(register) = pack.registers.get(id.index()) else { continue };
         let wanted = register.fields.iter().enumerate();
-        let mut wanted = wanted.filter(|(index, field)| field.required && !filled.contains(&(*index as u16)));
+        // A register's own list may leave out what its records have already.
+        let key = register.key.map(usize::from);
+        let mut wanted = wanted.filter(|(index, field)| {
+            let needed = field.required && (!mapping.partial || key == Some(*index));
+            needed && !filled.contains(&(*index as u16))
+        });
         if let Some((_, field)) = wanted.next() {
             return missing(format!("“{}”", text_in(&field.title, language)));
         }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use bangfu_office::{Limits, read_rows};
+use bangfu_office::{Limits, OfficeError, read_sheet, sheet_names};
 use bangfu_policy::model::{Entity, Field, FieldRef, Pack, RegisterId, RegisterKind, Value, text_in};
 
 use super::cells::{self, mask};
-use super::mapped::{Column, FieldUse, HEADER_ROWS, Mapping, RecordRule, Source, Target};
+use super::mapped::{Column, FieldUse, Found, HEADER_ROWS, Mapping, RecordRule, Source, Target};
 use super::mapping::MappingFile;
 use super::needs::needs_columns;
 use super::places::DivisionNames;
@@ -28,13 +28,24 @@ pub fn read(
     path: &Path,
     language: &str,
 ) -> Result<Reading, IntakeError> {
-    let mut first = Vec::new();
-    read_rows(path, &Limits::default(), &mut |row| {
-        first.push(row.cells);
-        first.len() < HEADER_ROWS
-    })?;
+    read_within(pack, (register, mapping), divisions, path, language, &Limits::default())
+}
+
+/// The same within caps.
+///
+/// # Errors
+/// See [`read`]; or the file exceeds the caps.
+pub fn read_within(
+    pack: &Pack,
+    (register, mapping): (Option<RegisterId>, Option<&MappingFile>),
+    divisions: &DivisionNames,
+    path: &Path,
+    language: &str,
+    limits: &Limits,
+) -> Result<Reading, IntakeError> {
     let name = path.display().to_string();
-    let (header, mapping) = Mapping::find(pack, register, mapping, (&name, &first))?;
+    let (sheet, found) = header(pack, (register, mapping), path, limits)?;
+    let Found { row: header, mapping, .. } = found;
     needs_columns(pack, &mapping, &name, language)?;
     let mut intake = Intake::new(pack, &mapping, divisions, language);
     let ignored = mapping.columns.iter().filter(|column| column.ignored && !column.header.is_empty());
@@ -42,7 +53,7 @@ pub fn read(
     intake.reading.missing.clone_from(&mapping.missing);
     intake.reading.columns = mapping.columns_of_fields();
     let mut seen = 0;
-    read_rows(path, &Limits::default(), &mut |row| {
+    read_sheet(path, sheet.as_deref(), limits, &mut |row| {
         if seen == header {
             intake.reading.table.push((row.number, row.cells));
         } else if seen > header {
@@ -53,6 +64,43 @@ pub fn read(
         true
     })?;
     intake.finish()
+}
+
+/// The sheet whose header fits best, and that header.
+fn header(
+    pack: &Pack,
+    (register, mapping): (Option<RegisterId>, Option<&MappingFile>),
+    path: &Path,
+    limits: &Limits,
+) -> Result<(Option<String>, Found), IntakeError> {
+    let name = path.display().to_string();
+    let first = |sheet: Option<&str>| {
+        let mut first = Vec::new();
+        let read = read_sheet(path, sheet, limits, &mut |row| {
+            first.push(row.cells);
+            first.len() < HEADER_ROWS
+        });
+        read.map(|()| first)
+    };
+    let find = |first: &[Vec<String>]| Mapping::find(pack, register, mapping, (&name, first));
+    let sheets = sheet_names(path, limits)?;
+    let mut best: Option<(Option<String>, Found)> = None;
+    if sheets.len() > 1 {
+        for sheet in sheets {
+            let rows = match first(Some(&sheet)) {
+                Err(OfficeError::Empty { .. }) => continue,
+                other => other?,
+            };
+            let Ok(found) = find(&rows) else { continue };
+            if best.as_ref().is_none_or(|(_, most)| found.known > most.known) {
+                best = Some((Some(sheet), found));
+            }
+        }
+    }
+    match best {
+        Some(best) => Ok(best),
+        None => Ok((None, find(&first(None)?)?)),
+    }
 }
 
 /// Rows of a register that come one by one: that of the rows, and those attached to it.
@@ -156,7 +204,7 @@ impl<'a> Intake<'a> {
             && let Some(earlier) = self.keys.insert(name.clone(), number)
         {
             self.keys.insert(name.clone(), earlier);
-            let column = self.key_column(self.mapping.register);
+            let column = self.own_column();
             let message = match self.language {
                 "zh" => format!("与第 {earlier} 行重复"),
                 _ => format!("row {earlier} has this already"),
@@ -189,10 +237,17 @@ impl<'a> Intake<'a> {
                         }
                     }
                     Target::Period => {
-                        row.period = text.trim_end_matches('年').parse().ok();
+                        let kind = self.period_kind();
+                        row.period = bangfu_policy::period::parse(kind, text);
                         if row.period.is_none() {
-                            let message = self.word("不是年度", "this is not a period");
-                            let advice = self.word("填写四位年份", "write four digits");
+                            let quarter = kind == RegisterKind::Quarterly;
+                            let (message, advice) = if quarter {
+                                let advice = self.word("填写年份和季度，如 2016Q1", "write year and quarter, such as 2016Q1");
+                                (self.word("不是季度", "this is not a quarter"), advice)
+                            } else {
+                                let advice = self.word("填写四位年份", "write four digits");
+                                (self.word("不是年度", "this is not a period"), advice)
+                            };
                             self.say(number, &column.header, text, "period", message, advice);
                         }
                     }
@@ -215,6 +270,14 @@ impl<'a> Intake<'a> {
             }
         }
         self.place(number, &names, row);
+    }
+
+    /// The kind of the periods of the list: that of its register, or of one that it fills.
+    fn period_kind(&self) -> RegisterKind {
+        let kind = |register: RegisterId| self.pack.registers.get(register.index()).map(|register| register.kind);
+        let all = std::iter::once(self.mapping.register).chain(self.fields.keys().copied());
+        let found = all.filter_map(kind).find(|kind| periodic(*kind));
+        found.unwrap_or(RegisterKind::Yearly { month: 12, day: 31 })
     }
 
     /// The division of a row, by names or code.
@@ -347,9 +410,12 @@ impl<'a> Intake<'a> {
     /// Required fields of a register that a row has no value for.
     pub(super) fn required(&mut self, number: u64, register: RegisterId, has: &dyn Fn(FieldRef) -> bool) {
         let fields: &'a [Field] = &self.pack.registers[register.index()].fields;
+        let partial = self.mapping.partial;
         for (index, _) in fields.iter().enumerate().filter(|(_, field)| field.required) {
             let at = FieldRef { register, field: index as u16 };
-            if has(at) {
+            // Whether a record has what a list leaves out, the store knows.
+            let left_out = partial && !self.fields.get(&register).is_some_and(|known| known.contains(&at.field));
+            if has(at) || left_out {
                 continue;
             }
             let column = self.column_of(at);
@@ -367,6 +433,17 @@ impl<'a> Intake<'a> {
         let column = self.mapping.columns.iter().find(|column| column.targets.iter().any(fills));
         let title = || self.pack.field(at).map(|field| text_in(&field.title, self.language).to_owned());
         column.map(|column| column.header.clone()).or_else(title).unwrap_or_default()
+    }
+
+    /// The column that tells the records of the list apart.
+    fn own_column(&self) -> String {
+        let keyed = self.pack.registers.get(self.mapping.register.index()).is_some_and(|own| own.key.is_some());
+        if keyed {
+            return self.key_column(self.mapping.register);
+        }
+        let place = |target: &Target| matches!(target, Target::Period | Target::Parent | Target::Division);
+        let columns = self.mapping.columns.iter().filter(|column| column.targets.iter().any(place));
+        columns.map(|column| column.header.clone()).last().unwrap_or_default()
     }
 
     pub(super) fn key_column(&self, register: RegisterId) -> String {

@@ -3,11 +3,28 @@
 use bangfu_policy::model::{Entity, FieldRef, Pack, RegisterId};
 
 use super::mapped::{FieldUse, Target};
+use crate::exchange::columns::{self, Part};
 
-/// What a header means in a list of one register.
-pub(super) fn recognised(pack: &Pack, register: RegisterId, cell: &str) -> Option<Target> {
-    let definition = pack.registers.get(register.index())?;
+/// What a header means in a list of one register; the inner none: known, and nothing is read from it.
+pub(super) fn recognised(pack: &Pack, register: RegisterId, cell: &str) -> Option<Option<Target>> {
     let cell = cell.trim().trim_end_matches('*').trim();
+    let field = |field: u16| Target::Field(FieldUse::whole(FieldRef { register, field }));
+    match columns::known(pack, register, cell) {
+        Some(Part::Field(index)) => return Some(Some(field(index))),
+        Some(Part::Period) => return Some(Some(Target::Period)),
+        Some(Part::Place) => return Some(None),
+        Some(Part::Owner) => {
+            let of_register = matches!(pack.registers.get(register.index())?.parent, Entity::Register(_));
+            return Some(Some(if of_register { Target::Parent } else { Target::Division }));
+        }
+        None => {}
+    }
+    otherwise(pack, register, cell).map(Some)
+}
+
+/// Headers of older lists.
+fn otherwise(pack: &Pack, register: RegisterId, cell: &str) -> Option<Target> {
+    let definition = pack.registers.get(register.index())?;
     let found = definition.fields.iter().position(|field| {
         field.id == cell || field.title.values().any(|title| title == cell) || field.national.as_deref() == Some(cell)
     });

@@ -3,7 +3,8 @@
 use bangfu_office::OfficeError;
 use bangfu_office::write::{CellKind, ColumnSpec, SheetSpec, write_workbook};
 use bangfu_policy::model::{Entity, Pack, RegisterId, Value, text_in};
-use bangfu_store::{Filter, ListQuery, Operator, Reader, Record, RecordId, Scope, Sort, Store, StoreError};
+use bangfu_store::journal::Entry;
+use bangfu_store::{Attachment, Filter, ListQuery, Operator, Reader, Record, RecordId, Row, SavedQuery, Scope, Sort, Store, StoreError};
 use serde::Serialize;
 
 use super::figures::{self, Language};
@@ -85,11 +86,13 @@ impl Facts {
         &self.reader
     }
 
-    pub(crate) fn store(&self) -> &Store {
+    /// The store, for changes.
+    pub fn store(&self) -> &Store {
         &self.store
     }
 
-    pub(crate) fn scope(&self) -> &Scope {
+    /// What may be seen and changed.
+    pub fn scope(&self) -> &Scope {
         &self.scope
     }
 
@@ -107,7 +110,8 @@ impl Facts {
         }
     }
 
-    pub(crate) fn fact(&self, record: Record) -> Fact {
+    /// A record as pages take it.
+    pub fn fact(&self, record: Record) -> Fact {
         let key = self.pack().registers.get(record.register.index()).and_then(|register| register.key);
         let id = match key.and_then(|key| record.values.get(usize::from(key))) {
             Some(Some(Value::Text(text))) => text.clone(),
@@ -137,6 +141,16 @@ impl Facts {
         let query = self.query(listing);
         let page = self.reader.list(listing.register, &query).await?;
         Ok((self.facts(page.records), page.total))
+    }
+
+    /// How many records a list has.
+    pub async fn matching(&self, listing: &Listing) -> Result<u64, StoreError> {
+        self.reader.count(listing.register, &self.query(listing)).await
+    }
+
+    /// The records of a list with what they belong to, as many as its page has.
+    pub(crate) async fn rows(&self, listing: &Listing) -> Result<Vec<Row>, StoreError> {
+        self.reader.rows_after(listing.register, &self.query(listing), None).await
     }
 
     /// One record by its address: the key, or `~` and the row.
@@ -201,9 +215,10 @@ impl Facts {
             let body: serde_json::Value = serde_json::from_str(&entry.body).unwrap_or_default();
             let written = |side: &str, id: &str| {
                 let value = body.get(side).and_then(|side| side.get(id));
-                value.and_then(|value| value.as_str()).unwrap_or("—").to_owned()
+                let sealed = value.is_some_and(serde_json::Value::is_object).then_some("***");
+                value.and_then(|value| value.as_str()).or(sealed).unwrap_or("—").to_owned()
             };
-            let changed = body.get("after").and_then(|after| after.as_object());
+            let changed = body.get("after").or(body.get("before")).and_then(|after| after.as_object());
             let fields = changed.into_iter().flatten().map(|(id, _)| {
                 let title = register.fields.iter().find(|field| field.id == *id);
                 let title = title.map_or_else(|| id.clone(), |field| text_in(&field.title, language.id()).to_owned());
@@ -218,6 +233,35 @@ impl Facts {
             }
         });
         Ok(changes.collect())
+    }
+
+    /// Queries of a register's list that have names.
+    pub async fn saved_queries(&self, register: RegisterId) -> Result<Vec<SavedQuery>, StoreError> {
+        self.reader.saved_queries(register).await
+    }
+
+    /// Files of a record, oldest first.
+    pub async fn attachments(&self, register: RegisterId, row: i64) -> Result<Vec<Attachment>, StoreError> {
+        self.reader.attachments(register, RecordId(row)).await
+    }
+
+    /// Journal entries about a record, newest first, also of one that was removed.
+    pub async fn told(&self, register: RegisterId, row: i64) -> Result<Vec<Entry>, StoreError> {
+        self.reader.told(register, RecordId(row)).await
+    }
+
+    /// Registers with records that belong to a record, and how many.
+    pub async fn held(&self, register: RegisterId, row: i64) -> Result<Vec<(RegisterId, u64)>, StoreError> {
+        let mut held = Vec::new();
+        for (n, below) in self.pack().registers.iter().enumerate() {
+            if below.parent == Entity::Register(register) {
+                let id = RegisterId(n as u16);
+                let query = ListQuery { parent: Some(RecordId(row)), ..ListQuery::default() };
+                let count = self.reader.count(id, &query).await?;
+                held.extend((count > 0).then_some((id, count)));
+            }
+        }
+        Ok(held)
     }
 
     /// Runs, newest first.

@@ -10,6 +10,7 @@ use bangfu_policy::model::{
     Entity, EntityScreen, Field, FieldRef, FieldType, IncomeScreen, Pack, RegisterId, RegisterKind, Value, VariableId,
     text_in,
 };
+use bangfu_policy::period;
 use serde::Serialize;
 
 use super::charts::{self, Part, Waterfall};
@@ -69,6 +70,17 @@ pub struct Section {
     pub periods: Vec<String>,
     /// Title and a value for each period.
     pub rows: Vec<(String, Vec<Cell>)>,
+    /// Addresses of the records, in the order of the periods.
+    pub records: Vec<String>,
+}
+
+/// A register whose records may be added to a file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct Addition {
+    /// Id of the register.
+    pub id: String,
+    /// Title.
+    pub title: String,
 }
 
 /// A list of child records in a file.
@@ -117,6 +129,10 @@ pub struct Income {
 /// A dated label.
 #[derive(Clone, Debug, Serialize)]
 pub struct Label {
+    /// Id of its register.
+    pub register: String,
+    /// Address of the record.
+    pub record: String,
     /// First date.
     pub from: String,
     /// Words.
@@ -149,6 +165,20 @@ pub fn cell(pack: &Pack, field: &Field, value: Option<&Value>, places: &Places, 
         (Some(Value::Integer(n)), _) => language.grouped(*n),
     };
     Cell { text, number }
+}
+
+/// Words of a value that the journal wrote.
+pub fn journalled(
+    pack: &Pack,
+    field: &Field,
+    written: Option<&serde_json::Value>,
+    places: &Places,
+    language: Language,
+) -> String {
+    let Some(written) = written.filter(|written| !written.is_null()) else { return String::new() };
+    let Some(text) = written.as_str() else { return "***".to_owned() };
+    let value = bangfu_policy::value::parse(text, field.ty, pack, "").ok();
+    value.map_or_else(|| text.to_owned(), |value| cell(pack, field, Some(&value), places, language).text)
 }
 
 /// All fields of a record.
@@ -363,6 +393,7 @@ impl Material<'_> {
                     pairs: Vec::new(),
                     periods: Vec::new(),
                     rows: Vec::new(),
+                    records: facts.iter().map(|fact| fact.id.clone()).collect(),
                 };
                 if register.kind == RegisterKind::One {
                     let fact = facts.first()?;
@@ -370,7 +401,7 @@ impl Material<'_> {
                     section.pairs.retain(|pair| !pair.cell.text.is_empty());
                 } else {
                     section.periods =
-                        facts.iter().map(|f| f.period.map(|p| p.to_string()).unwrap_or_default()).collect();
+                        facts.iter().map(|f| f.period.map(|p| period::format(register.kind, p)).unwrap_or_default()).collect();
                     section.rows = register
                         .fields
                         .iter()
@@ -385,9 +416,22 @@ impl Material<'_> {
                         .filter(|(_, cells)| cells.iter().any(|cell| !cell.text.is_empty()))
                         .collect();
                 }
-                (!section.pairs.is_empty() || !section.rows.is_empty()).then_some(section)
+                (!facts.is_empty()).then_some(section)
             })
             .collect()
+    }
+
+    /// Registers whose records may be added: of those with one record per owner, only where it is not there yet.
+    pub fn additions(&self) -> Vec<Addition> {
+        let free = |id: &RegisterId| {
+            let there = self.children.get(&id.0).is_some_and(|facts| !facts.is_empty());
+            !there || self.pack.registers.get(id.index()).is_some_and(|register| register.kind != RegisterKind::One)
+        };
+        let addition = |id: RegisterId| {
+            let register = self.pack.registers.get(id.index())?;
+            Some(Addition { id: register.id.clone(), title: self.words(&register.title).to_owned() })
+        };
+        self.belonging(|_| true).filter(free).filter_map(addition).collect()
     }
 
     /// Child records, without those shown as labels.
@@ -437,6 +481,8 @@ impl Material<'_> {
                 let order = day(fact, dates.first());
                 let skipped = [name, dates.first().copied()];
                 Label {
+                    register: register.id.clone(),
+                    record: fact.id.clone(),
                     from: order.map(|day| figures::day(day, self.language)).unwrap_or_default(),
                     text: name.and_then(words).map(|pair| pair.cell.text).unwrap_or_default(),
                     notes: (0..register.fields.len())

@@ -10,6 +10,8 @@ pub mod excused;
 pub mod facts;
 pub mod figures;
 pub mod file;
+pub mod form;
+pub mod history;
 pub mod language;
 pub mod listing;
 pub mod live;

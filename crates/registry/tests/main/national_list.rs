@@ -138,7 +138,7 @@ async fn good_households_are_taken_and_refused_ones_come_back_whole() {
     assert_eq!((registry.count("label").await, registry.count("living").await), (1, 1));
     assert_eq!(imported.refused_rows(), list.rows.len() - 4);
     // The result file holds whole households; mended, they go in and the rest is as it was.
-    let bytes = intake::write_result(&imported.reading, "zh").unwrap();
+    let bytes = intake::write_result(&registry.home.pack, None, &imported.reading, "zh").unwrap();
     let result = registry.file("result.xlsx", &bytes);
     let mut rows = Vec::new();
     bangfu_registry::office::read_rows(&result, &bangfu_registry::office::Limits::default(), &mut |row| {

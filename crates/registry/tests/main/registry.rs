@@ -82,6 +82,9 @@ impl Registry {
         let actor = Actor::console("test");
         let request = Request {
             file,
+            limits: intake::Limits::default(),
+            scope: &Scope::everything(),
+            expected: None,
             register: None,
             mapping: Some(&mapping),
             take: how.take,

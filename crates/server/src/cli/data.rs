@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use bangfu_registry::home::Home;
 use bangfu_registry::intake::{self, MappingFile, Request};
 use bangfu_registry::packs;
-use bangfu_registry::store::{Actor, Duplicates};
+use bangfu_registry::store::{Actor, Duplicates, Scope};
 use clap::{ArgGroup, Args, ValueEnum};
 
 use super::{Place, bar, open, policy};
@@ -123,6 +123,9 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<()> {
     let actor = Actor::console(&std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned()));
     let request = Request {
         file: &arguments.file,
+        limits: intake::Limits::default(),
+        scope: &Scope::everything(),
+        expected: None,
         register,
         mapping: mapping.as_ref(),
         take: arguments.take.into(),
@@ -141,7 +144,7 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<()> {
         println!("columns of the mapping that the file does not have: {}", reading.missing.join("、"));
     }
     if !reading.problems.is_empty() {
-        let bytes = intake::write_result(reading, language)?;
+        let bytes = intake::write_result(&home.pack, register, reading, language)?;
         std::fs::write(&arguments.result, bytes)
             .with_context(|| format!("cannot write {}", arguments.result.display()))?;
     }

@@ -112,7 +112,8 @@ fn error_page(site: &Shared, visit: &Visit, error: &PageError) -> Response {
             let what = site.text(visit, &format!("kind-{what}"));
             ("missing", format!("{what} {name}"))
         }
-        PageError::BadRequest(message) => ("bad", message.clone()),
+        PageError::BadRequest(message) | PageError::Refused(message) => ("bad", message.clone()),
+        PageError::Store(refused) if status.is_client_error() => ("bad", refused.to_string()),
         _ => ("failed", String::new()),
     };
     let own = own! { kind, detail, status => status.as_u16() };

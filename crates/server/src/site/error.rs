@@ -19,6 +19,9 @@ pub enum PageError {
     /// The request cannot be understood.
     #[error("the request cannot be understood: {0}")]
     BadRequest(String),
+    /// The visitor may not do this.
+    #[error("this is refused: {0}")]
+    Refused(String),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] bangfu_registry::store::StoreError),
@@ -44,6 +47,8 @@ impl PageError {
         match self {
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Refused(_) | Self::Store(bangfu_registry::store::StoreError::Scope { .. }) => StatusCode::FORBIDDEN,
+            Self::Store(bangfu_registry::store::StoreError::Absent(_)) => StatusCode::NOT_FOUND,
             Self::Store(_) | Self::Office(_) | Self::Template(_) | Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -1,6 +1,6 @@
 //! The site: pages over a pack, its registry and the results of the last run.
 //!
-//! Read-only, and for the loopback address only as long as there is no log-in. Pages are made here from the view
+//! For the loopback address only as long as there is no log-in. Pages are made here from the view
 //! models of `bangfu_registry::views`; no rule and no name of a policy stands in this crate.
 
 pub mod api;
@@ -9,11 +9,13 @@ pub mod download;
 pub mod edge;
 pub mod error;
 pub mod guard;
+pub mod jobs;
 pub mod own;
 pub mod pages;
 pub mod routes;
 pub mod templates;
 pub mod texts;
+pub mod upload;
 pub mod visit;
 
 use std::net::SocketAddr;
@@ -58,6 +60,8 @@ pub struct Site {
     pub snapshot: Option<Arc<Snapshot>>,
     /// Whether the people are invented; said at the foot of every page.
     pub synthetic: bool,
+    /// The data folder, where files of records and imports lie.
+    pub data: PathBuf,
     /// Today: parameters are shown for this day as long as there is no run.
     pub today: i32,
 }
@@ -89,6 +93,7 @@ impl Site {
         let (results, snapshot) = read_run(&pack, sources)?;
         Ok(Self {
             boundaries: boundaries(&sources.pack_folder)?,
+            data: store.path().parent().map(Path::to_owned).unwrap_or_default(),
             locales: packs::locales(&sources.pack_folder)?,
             facts: Facts::new(store, &Scope::everything()),
             results: results.map(Arc::new),
@@ -161,6 +166,8 @@ pub struct Inner {
     pub texts: Arc<texts::Texts>,
     /// Style and scripts.
     pub assets: Arc<assets::Assets>,
+    /// Imports under way.
+    pub jobs: jobs::Jobs,
     templates: Environment<'static>,
 }
 
@@ -261,7 +268,7 @@ impl Shared {
                 }
             });
         }
-        Ok(Self(Arc::new(Inner { site, texts, assets, templates })))
+        Ok(Self(Arc::new(Inner { site, texts, assets, templates, jobs: jobs::Jobs::default() })))
     }
 
     /// See [`Inner::render`].

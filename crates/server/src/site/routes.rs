@@ -1,7 +1,9 @@
 //! All addresses of the site in one table, which the tests walk too.
 
 use axum::Router;
-use axum::routing::{MethodRouter, get};
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{MethodRouter, get, post};
+use bangfu_registry::exchange::attach;
 
 use super::{Shared, api, assets, pages};
 
@@ -41,8 +43,8 @@ pub fn table() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/api/v1/openapi.json", get(api::document)),
         ("/api/v1/registers", get(api::registers::index)),
         ("/api/v1/registers/{id}", get(api::registers::one)),
-        ("/api/v1/registers/{id}/records", get(api::records::list)),
-        ("/api/v1/registers/{id}/records/{record}", get(api::records::one).patch(api::write::change)),
+        ("/api/v1/registers/{id}/records", get(api::records::list).post(api::write::create)),
+        ("/api/v1/registers/{id}/records/{record}", get(api::records::one).patch(api::write::change).delete(api::write::remove)),
         ("/api/v1/registers/{id}/records/{record}/history", get(api::records::history)),
         ("/api/v1/indicators", get(api::figures::indicators)),
         ("/api/v1/determinations", get(api::figures::determinations)),
@@ -52,7 +54,30 @@ pub fn table() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/api/v1/books/{id}", get(api::books::one)),
         ("/healthz", get(pages::health)),
         ("/assets/{hash}/{name}", get(assets::serve)),
+        ("/registry/{id}/new", get(pages::edit::new).post(pages::edit::create)),
+        ("/registry/{id}/{record}/edit", get(pages::edit::edit).post(pages::edit::change)),
+        ("/registry/{id}/template.xlsx", get(pages::registry::empty)),
+        ("/registry/{id}/import", sends(pages::import::LARGEST, get(pages::import::form).post(pages::import::send))),
+        ("/registry/{id}/import/{job}", get(pages::import::job).post(pages::import::take)),
+        ("/registry/{id}/import/{job}/errors.xlsx", get(pages::import::errors)),
+        ("/registry/{id}/{record}/files", sends(attach::LARGEST, post(pages::files::send))),
+        ("/registry/{id}/{record}/files/{file}", get(pages::files::get)),
+        ("/registry/{id}/{record}/files/{file}/small", get(pages::files::small)),
+        ("/registry/{id}/{record}/files/{file}/remove", post(pages::files::remove)),
+        ("/registry/{id}/queries", post(pages::queries::save)),
+        ("/registry/{id}/queries/{query}/remove", post(pages::queries::forget)),
+        ("/registry/{id}/removed", get(pages::history::removed)),
+        ("/registry/{id}/{record}/history", get(pages::history::show)),
+        ("/registry/{id}/{record}/undo", get(pages::history::show).post(pages::history::undo)),
+        ("/registry/{id}/{record}/restore", get(pages::history::show).post(pages::history::restore)),
+        ("/registry/{id}/{record}/remove", get(pages::removal::ask).post(pages::removal::remove)),
     ]
+}
+
+/// A form with files of at most so many bytes; a little more for what is around them.
+fn sends(most: u64, method: MethodRouter<Shared>) -> MethodRouter<Shared> {
+    let most = usize::try_from(most).unwrap_or(usize::MAX).saturating_add(1 << 16);
+    method.layer(DefaultBodyLimit::max(most))
 }
 
 /// The table as a router.

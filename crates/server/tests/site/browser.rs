@@ -10,13 +10,13 @@ use thirtyfour::prelude::*;
 use super::fixture::{addresses, get, open, root, router};
 
 /// Kills the driver when the test ends, also when it fails.
-struct Driver {
+pub(crate) struct Driver {
     process: Child,
     port: u16,
 }
 
 impl Driver {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let port = free_port();
         let process = Command::new("chromedriver").arg(format!("--port={port}")).stdout(Stdio::piped()).spawn();
         let mut process = process.unwrap_or_else(|error| {
@@ -43,7 +43,7 @@ fn free_port() -> u16 {
 }
 
 /// A phone is 390 × 844; narrower than Chromium's window can be, so its metrics are emulated.
-async fn session(driver: &Driver, profile: &std::path::Path, phone: bool) -> WebDriver {
+pub(crate) async fn session(driver: &Driver, profile: &std::path::Path, phone: bool) -> WebDriver {
     let mut options = DesiredCapabilities::chrome();
     for flag in [
         "--headless",

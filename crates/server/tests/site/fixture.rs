@@ -60,7 +60,7 @@ fn pack_with_books() -> Pack {
     bangfu_policy::load(&files).unwrap_or_else(|found| panic!("{found:#?}"))
 }
 
-async fn store(folder: &Path, pack: &Arc<Pack>) -> Store {
+pub(crate) async fn store(folder: &Path, pack: &Arc<Pack>) -> Store {
     let keys = SecretKeys::open_or_create(&folder.join("keys")).unwrap();
     Store::open(&folder.join("registry.sqlite"), Arc::clone(pack), keys).await.unwrap()
 }
@@ -260,6 +260,32 @@ pub(crate) async fn addresses() -> Vec<String> {
                 "person?q=wang",
                 "village_year?division=150421",
             ]),
+            "/registry/{id}/new" => vec![
+                "/registry/household/new".to_owned(),
+                format!("/registry/household/new?division={village}"),
+                format!("/registry/income/new?owner={}", registry.households[0]),
+                "/registry/banner_file/new?division=1504".to_owned(),
+            ],
+            "/registry/{id}/import" => fill(&["household/import", "income/import"]),
+            "/registry/{id}/{record}/edit" | "/registry/{id}/{record}/remove" => {
+                let end = path.rsplit('/').next().unwrap();
+                let household = &registry.households[0];
+                [format!("household/{household}"), "person/~1".to_owned(), "living/~1".to_owned()]
+                    .iter()
+                    .map(|record| format!("/registry/{record}/{end}"))
+                    .collect()
+            }
+            "/registry/{id}/removed" => fill(&["household/removed", "income/removed?division=1504"]),
+            "/registry/{id}/{record}/history" => vec![format!("/registry/household/{}/history", registry.households[0])],
+            // Files of records: the tests of attachments send some.
+            path if path.starts_with("/registry/{id}/{record}/files") => Vec::new(),
+            // They take forms only.
+            "/registry/{id}/queries" | "/registry/{id}/queries/{query}/remove" => Vec::new(),
+            // Forms of the history's page.
+            "/registry/{id}/{record}/undo" | "/registry/{id}/{record}/restore" => Vec::new(),
+            // Imports under way, and files.
+            "/registry/{id}/import/{job}" | "/registry/{id}/import/{job}/errors.xlsx" => Vec::new(),
+            "/registry/{id}/template.xlsx" => Vec::new(),
             "/registry/{id}/{record}" => {
                 let files = registry.households.iter().take(2).map(|key| format!("/registry/household/{key}"));
                 files.chain(["/registry/village_year/~1".to_owned(), "/registry/person/~1".to_owned()]).collect()

@@ -2,15 +2,18 @@
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int32Type, Int64Type};
-use bangfu_policy::model::{Entity, Pack, Register, RegisterId};
+use bangfu_policy::model::{Entity, Field, Pack, Register, RegisterId, RegisterKind};
+use serde_json::Map;
 use sha2::{Digest, Sha256};
 use sqlx::sqlite::LockedSqliteHandle;
 
 use super::raw::{Connection, Step};
-use crate::change::{Duplicates, LoadReport, Refusal};
+use crate::change::{Changed, Duplicates, LoadReport, Outcome, Refusal};
+use crate::edit::named;
+use crate::kept::Kept;
 use crate::scope::Scope;
 use crate::secrets::SecretKeys;
-use crate::{StoreError, schema, search};
+use crate::{RecordId, StoreError, schema, search};
 
 /// What a load needs to know.
 pub(crate) struct Loading<'a> {
@@ -53,8 +56,9 @@ pub(crate) fn load(
     let names: String = register.fields.iter().map(|field| format!(", \"{}\"", field.id)).collect();
     let marks = ", ?".repeat(register.fields.len());
     let mut insert = connection.prepare(&format!(
-        "insert into {table} (_version, _parent, _division, _period, _changed{names}) values (1, ?, ?, ?, ?{marks})"
+        "insert into {table} (_id, _version, _parent, _division, _period, _changed{names}) values (?, 1, ?, ?, ?, ?{marks})"
     ))?;
+    let mut next = next_id(connection, register)?;
     let mut parents = Parents::new(connection, loading.pack, register)?;
     let key = register.key.map(usize::from);
     let label = register.label.map(usize::from);
@@ -67,14 +71,30 @@ pub(crate) fn load(
         (None, Entity::Register(_)) => "_parent = ?1 and _period is ?2".to_owned(),
         (None, Entity::Level(_)) => "_division = ?1 and _period is ?2".to_owned(),
     };
+    // Of many records without a key, one is known by all that the list says of it.
+    let by_all = key.is_none() && register.kind == RegisterKind::Entity;
+    let all: String = register
+        .fields
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| by_all && fields[*index].is_some())
+        .map(|(index, field)| format!(" and \"{}\" is ?{}", field.id, index + 3))
+        .collect();
     let mut existing =
-        connection.prepare(&format!("select _id, _parent, _division{names} from {table} where {identity}"))?;
+        connection.prepare(&format!("select _id, _parent, _division{names} from {table} where {identity}{all} limit 1"))?;
     // Fields without a column keep their values.
     let given = register.fields.iter().zip(&fields).filter(|(_, array)| array.is_some());
     let sets: String = given.map(|(field, _)| format!(", \"{}\" = ?", field.id)).collect();
     let mut update =
         connection.prepare(&format!("update {table} set _version = _version + 1, _changed = ?{sets} where _id = ?"))?;
-    let mut report = LoadReport::default();
+    let lacking: Vec<u16> = register
+        .fields
+        .iter()
+        .enumerate()
+        .filter(|(index, field)| field.required && fields[*index].is_none())
+        .map(|(index, _)| index as u16)
+        .collect();
+    let mut report = LoadReport { outcomes: vec![Outcome::Refused; batch.num_rows()], ..LoadReport::default() };
     let mut hasher = Sha256::new();
     let mut tokens: Vec<(String, i64)> = Vec::new();
     let mut cells: Vec<Cell<'_>> = Vec::with_capacity(fields.len());
@@ -112,6 +132,11 @@ pub(crate) fn load(
                 }
                 existing.bind_integer(2, at);
             }
+            if by_all {
+                for (index, cell) in cells.iter().enumerate().filter(|(index, _)| fields[*index].is_some()) {
+                    bind(&mut existing, index + 3, cell);
+                }
+            }
             if existing.step()? == Step::Row {
                 let id = existing.integer(0).unwrap_or(0);
                 let stays = existing.integer(1) == parent && existing.text(2) == Some(division.as_str());
@@ -120,10 +145,18 @@ pub(crate) fn load(
                     .filter(|(index, cell)| !equals(&existing, 3 + index, cell))
                     .map(|(index, _)| index as u16)
                     .collect();
+                let before: Vec<Kept> = if stays && loading.duplicates == Duplicates::Update {
+                    other.iter().map(|index| kept(&existing, 3 + usize::from(*index), register, *index)).collect()
+                } else {
+                    Vec::new()
+                };
                 existing.reset();
                 match (stays, other.is_empty(), loading.duplicates) {
                     (false, ..) => report.refused.push(Refusal::new(row, "moved", shown(key, &cells, holder))),
-                    (true, true, _) => report.unchanged += 1,
+                    (true, true, _) => {
+                        report.unchanged += 1;
+                        report.outcomes[row] = Outcome::Unchanged;
+                    }
                     (true, false, Duplicates::Refuse) => {
                         let refusal = Refusal::new(row, "exists", shown(key, &cells, holder));
                         report.refused.push(Refusal { fields: other, ..refusal });
@@ -138,9 +171,16 @@ pub(crate) fn load(
                         }
                         update.bind_integer(at, Some(id));
                         if update.step()? == Step::Refused {
-                            report.refused.push(Refusal::new(row, "unique", shown(key, &cells, holder)));
+                            let refusal = Refusal::new(row, "unique", shown(key, &cells, holder));
+                            let fields = named(&connection.message(), register).collect();
+                            report.refused.push(Refusal { fields, ..refusal });
                         } else {
                             report.updated += 1;
+                            report.outcomes[row] = Outcome::Updated;
+                            report.changed.push(changed(loading.pack, register, (&other, &before), &cells, |sides| {
+                                let (before, after) = sides;
+                                Changed { row, record: RecordId(id), division: division.clone(), before, after }
+                            }));
                             report.touch(&division, digits);
                             if let Some(Cell::Text(name)) = label.map(|label| &cells[label]) {
                                 tokens.extend(search::tokens(name).into_iter().map(|token| (token, id)));
@@ -151,19 +191,29 @@ pub(crate) fn load(
                 continue;
             }
         }
-        insert.reset();
-        insert.bind_integer(1, parent);
-        insert.bind_text(2, Some(&division));
-        insert.bind_integer(3, at);
-        insert.bind_integer(4, Some(loading.seq));
-        for (index, cell) in cells.iter().enumerate() {
-            bind(&mut insert, 5 + index, cell);
-        }
-        if insert.step()? == Step::Refused {
-            report.refused.push(Refusal::new(row, "unique", shown(key, &cells, holder)));
+        if !lacking.is_empty() {
+            let refusal = Refusal::new(row, "required", shown(key, &cells, holder));
+            report.refused.push(Refusal { fields: lacking.clone(), ..refusal });
             continue;
         }
+        insert.reset();
+        insert.bind_integer(1, next);
+        insert.bind_integer(2, parent);
+        insert.bind_text(3, Some(&division));
+        insert.bind_integer(4, at);
+        insert.bind_integer(5, Some(loading.seq));
+        for (index, cell) in cells.iter().enumerate() {
+            bind(&mut insert, 6 + index, cell);
+        }
+        if insert.step()? == Step::Refused {
+            let refusal = Refusal::new(row, "unique", shown(key, &cells, holder));
+            let fields = named(&connection.message(), register).collect();
+            report.refused.push(Refusal { fields, ..refusal });
+            continue;
+        }
+        next = None;
         report.inserted += 1;
+        report.outcomes[row] = Outcome::Inserted;
         report.touch(&division, digits);
         if let Some(Cell::Text(name)) = label.map(|label| &cells[label]) {
             let id = connection.last_row();
@@ -189,6 +239,53 @@ pub(crate) fn load(
     }
     report.content = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(report)
+}
+
+/// See [`schema::next_id`].
+fn next_id(connection: Connection<'_>, register: &Register) -> Result<Option<i64>, StoreError> {
+    let mut query = connection.prepare(&schema::next_id(register))?;
+    query.bind_text(1, Some(&register.id));
+    Ok(if query.step()? == Step::Row { query.integer(0) } else { None })
+}
+
+/// What a column of a row keeps.
+fn kept(row: &super::raw::Statement<'_>, column: usize, register: &Register, field: u16) -> Kept {
+    let secret = register.fields.get(usize::from(field)).is_some_and(|field| field.secret);
+    let text = register.fields.get(usize::from(field)).is_some_and(is_text);
+    match row.bytes(column) {
+        None => Kept::Null,
+        Some(bytes) if secret => Kept::Sealed(bytes.to_vec()),
+        Some(bytes) if text => Kept::Text(String::from_utf8_lossy(bytes).into_owned()),
+        Some(_) => row.integer(column).map_or(Kept::Null, Kept::Integer),
+    }
+}
+
+fn is_text(field: &Field) -> bool {
+    field.ty.is_text() || matches!(field.ty, bangfu_policy::model::FieldType::Code(_))
+}
+
+/// Both sides of a changed record, as the journal writes them.
+fn changed<T>(
+    pack: &Pack,
+    register: &Register,
+    (fields, before): (&[u16], &[Kept]),
+    cells: &[Cell<'_>],
+    make: impl FnOnce((Map<String, serde_json::Value>, Map<String, serde_json::Value>)) -> T,
+) -> T {
+    let (mut old, mut new) = (Map::new(), Map::new());
+    for (index, kept) in fields.iter().zip(before) {
+        let index = usize::from(*index);
+        let (Some(field), Some(cell)) = (register.fields.get(index), cells.get(index)) else { continue };
+        let after = match cell {
+            Cell::Null => Kept::Null,
+            Cell::Integer(number) => Kept::Integer(*number),
+            Cell::Text(text) => Kept::Text((*text).to_owned()),
+            Cell::Sealed(bytes) => Kept::Sealed(bytes.clone()),
+        };
+        old.insert(field.id.clone(), kept.json(pack, field));
+        new.insert(field.id.clone(), after.json(pack, field));
+    }
+    make((old, new))
 }
 
 /// Finds the record or division that a row belongs to; rows of one parent follow each other.

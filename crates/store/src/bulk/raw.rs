@@ -37,9 +37,13 @@ impl<'c> Connection<'c> {
     }
 
     fn error(self, code: c_int) -> StoreError {
+        StoreError::Sqlite { code, message: self.message() }
+    }
+
+    /// What the library says of the last call.
+    pub(super) fn message(self) -> String {
         // SAFETY: the handle is open; the text that is returned lives until the next call on the handle.
-        let message = unsafe { CStr::from_ptr(ffi::sqlite3_errmsg(self.handle)) };
-        StoreError::Sqlite { code, message: message.to_string_lossy().into_owned() }
+        unsafe { CStr::from_ptr(ffi::sqlite3_errmsg(self.handle)) }.to_string_lossy().into_owned()
     }
 
     /// Row id of the last insert.

@@ -1,7 +1,7 @@
 //! The description of the interface (OpenAPI 3.1): general operations, and those of every register of the pack.
 
 use bangfu_policy::model::{Entity, Pack, Register, RegisterId, text_in};
-use bangfu_registry::exchange::json_schema::{components, object, reference};
+use bangfu_registry::exchange::json_schema::{components, object, reference, removal};
 use bangfu_registry::views::figures::Language;
 use bangfu_registry::views::listing;
 use serde_json::{Map, Value as Json, json};
@@ -11,7 +11,7 @@ use crate::site::Shared;
 
 /// An operation.
 pub struct Operation {
-    /// `get`, `post`, `patch`.
+    /// `get`, `post`, `patch`, `delete`.
     pub method: &'static str,
     /// Path with parameters in braces.
     pub path: String,
@@ -152,7 +152,20 @@ pub fn of_a_register(id: &str) -> Vec<Operation> {
     change.method = "patch";
     change.body = Some(format!("change.{id}"));
     change.headers = &["ETag"];
-    vec![list, get, change, history.with([record()])]
+    let words = "Any text: the same request with the same key makes one record, for seven days.";
+    let key = parameter("header", "Idempotency-Key", json!({ "type": "string", "maxLength": 200 }), words);
+    let mut create = Operation::get(&base, format!("create_{id}"), "api-create", "").with([key]);
+    create.method = "post";
+    create.body = Some(format!("new.{id}"));
+    create.answers = vec![(201, "Created", Some(format!("record.{id}")))];
+    create.headers = &["ETag", "Location"];
+    let version = parameter("header", "If-Match", json!({ "type": "string" }), "ETag of the record as it was read.");
+    let mut remove =
+        Operation::get(&one, format!("remove_{id}"), "api-remove", "").with([record(), required(version)]);
+    remove.method = "delete";
+    remove.body = Some("removal".to_owned());
+    remove.answers = vec![(204, "Removed", None)];
+    vec![list, create, get, change, remove, history.with([record()])]
 }
 
 /// Filters of a register's list.
@@ -333,6 +346,7 @@ fn general_schemas() -> Map<String, Json> {
             "records": list(object(json!({ "key": text(), "division": text(), "value": value }))),
         })),
         "history": object(json!({ "entries": list(entry) })),
+        "removal": removal(),
         "coverage": object(json!({ "covered": { "type": "integer" }, "clauses": list(clause) })),
         "books": object(json!({ "books": list(object(Json::Object(book_head()))) })),
         "book": object(Json::Object(book)),

@@ -16,7 +16,7 @@ use crate::site::error::PageError;
 pub const MEDIA: &str = "application/problem+json";
 
 /// Every kind of problem with its status. The title is the text `problem-<kind>`.
-pub const KINDS: [(&str, StatusCode); 11] = [
+pub const KINDS: [(&str, StatusCode); 15] = [
     ("not-found", StatusCode::NOT_FOUND),
     ("bad-request", StatusCode::BAD_REQUEST),
     ("invalid", StatusCode::UNPROCESSABLE_ENTITY),
@@ -28,6 +28,10 @@ pub const KINDS: [(&str, StatusCode); 11] = [
     ("changed", StatusCode::PRECONDITION_FAILED),
     ("version-needed", StatusCode::PRECONDITION_REQUIRED),
     ("failed", StatusCode::INTERNAL_SERVER_ERROR),
+    ("taken", StatusCode::CONFLICT),
+    ("holds", StatusCode::CONFLICT),
+    ("key-used", StatusCode::UNPROCESSABLE_ENTITY),
+    ("gone", StatusCode::GONE),
 ];
 
 /// What is wrong in one place of a request.
@@ -113,6 +117,8 @@ impl From<StoreError> for Problem {
             StoreError::Scope { .. } => Self::new("scope", error.to_string()),
             StoreError::Version { .. } => Self::new("changed", error.to_string()),
             StoreError::Absent(_) => Self::new("not-found", error.to_string()),
+            StoreError::Taken { .. } => Self::new("taken", error.to_string()),
+            StoreError::Holds(_) => Self::new("holds", error.to_string()),
             other => {
                 tracing::error!(error = %other, "an answer of the interface failed");
                 Self::new("failed", "the registry failed; the log of the server says why")
@@ -126,6 +132,7 @@ impl From<&PageError> for Problem {
         match error {
             PageError::NotFound { .. } => Self::new("not-found", error.to_string()),
             PageError::BadRequest(words) => Self::bad_request(words),
+            PageError::Refused(words) => Self::new("cross-site", words.as_str()),
             other => {
                 tracing::error!(error = %other, "an answer of the interface failed");
                 Self::new("failed", "the registry failed; the log of the server says why")

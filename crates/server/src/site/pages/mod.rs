@@ -3,11 +3,18 @@
 pub mod boards;
 pub mod books;
 pub mod determinations;
+pub mod edit;
+pub mod files;
+pub mod history;
+pub mod import;
 pub mod overview;
 pub mod policy;
 pub mod procedures;
+pub mod queries;
 pub mod reasons;
 pub mod registry;
+pub mod removal;
+pub mod sent;
 pub mod what_if;
 
 use axum::Json;

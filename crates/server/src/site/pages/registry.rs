@@ -9,17 +9,18 @@ use axum::response::{IntoResponse, Response};
 use bangfu_policy::model::{Entity, Pack, RegisterId, RegisterKind, text_in};
 use bangfu_registry::exchange::export::Form;
 use bangfu_registry::exchange::table_schema::{self, Content};
+use bangfu_registry::exchange::template::{self, WorkbookError};
 use bangfu_registry::views::excused::Excused;
-use bangfu_registry::views::facts::Table;
 use bangfu_registry::views::file::{self, Fact, Material};
 use bangfu_registry::views::problems;
 use bangfu_registry::views::{listing, overview, reference};
 
-use super::reasons;
+use super::{files, queries, reasons};
 use crate::site::Shared;
 use crate::site::download::{self, What};
 use crate::site::error::PageError;
 use crate::site::own::own;
+use crate::site::templates::encode;
 use crate::site::visit::Visit;
 
 type Page = Result<Response, PageError>;
@@ -94,7 +95,10 @@ pub async fn list(State(site): State<Shared>, visit: Visit, Path(id): Path<Strin
     let filters = register
         .map(|register| listing::filters(pack, register, register_id, &visit.query, visit.language))
         .unwrap_or_default();
+    let (saved_queries, unsaved) = queries::saved(&site, &visit, register_id).await?;
     let own = own! {
+        saved_queries,
+        unsaved,
         id,
         title => register.map(|r| text_in(&r.title, visit.language.id())),
         columns,
@@ -109,9 +113,19 @@ pub async fn list(State(site): State<Shared>, visit: Visit, Path(id): Path<Strin
         capped => (total > LARGEST_EXPORT)
             .then(|| site.texts.get(visit.language, "capped-export", &[("n", visit.language.grouped(LARGEST_EXPORT as i64))])),
         sort => visit.get("sort").unwrap_or_default(),
+        saved => saved(&visit),
         here => visit.path,
     };
     site.render(&visit, "registry", "registry/list.html", own)
+}
+
+/// What was done before the page was asked for: the end of the key of its text.
+pub fn saved(visit: &Visit) -> &'static str {
+    const DONE: [&str; 9] = [
+        "created", "changed", "removed", "nothing", "restored", "undone", "attached", "detached", "forgotten",
+    ];
+    let said = visit.get("saved").unwrap_or_default();
+    DONE.iter().find(|known| **known == said).copied().unwrap_or_default()
 }
 
 /// Names of the divisions between the one in view and the record's.
@@ -159,39 +173,34 @@ pub async fn described(State(site): State<Shared>, visit: Visit) -> Json<serde_j
     Json(table_schema::package(&site.pack, &site.pack.policy.id, &content))
 }
 
-/// A list as a workbook, which is made in memory and therefore cut.
+/// The media type of workbooks.
+const WORKBOOK: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
+/// A list as a workbook in the columns of its template, so that it can be changed and sent again. It is made in memory
+/// and therefore cut.
 async fn workbook(site: &Shared, visit: &Visit, mut query: listing::Listing) -> Page {
     query.page = 1;
     query.limit = LARGEST_EXPORT;
-    let (facts, total) = site.facts.page(&query).await?;
-    let table = file::children(&site.pack, query.register, &facts, &site.places, visit.language);
-    let mut columns = vec![(site.text(visit, "division-code"), false), (site.text(visit, "division"), false)];
-    columns.extend(table.columns);
-    let mut rows: Vec<Vec<String>> = facts
-        .iter()
-        .zip(table.rows)
-        .map(|(fact, (_, cells))| {
-            let names: Vec<String> =
-                site.places.trail(&fact.division, visit.language).into_iter().map(|place| place.name).collect();
-            let mut row = vec![fact.division.clone(), names.join(" ")];
-            row.extend(cells.into_iter().map(|cell| cell.text));
-            row
-        })
-        .collect();
-    if total > facts.len() as u64 {
-        let note = site.texts.get(
-            visit.language,
-            "export-cut",
-            &[("n", visit.language.grouped(facts.len() as i64)), ("total", visit.language.grouped(total as i64))],
-        );
-        let mut last = vec![String::new(); columns.len()];
-        last.first_mut().into_iter().for_each(|cell| cell.clone_from(&note));
-        rows.push(last);
-    }
-    let bytes = Table { title: table.title, columns, rows }.xlsx()?;
-    let media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
-    let name = format!("attachment; filename=\"{}-{}.xlsx\"", table.id, visit.division);
-    Ok(([(header::CONTENT_TYPE, media.to_owned()), (header::CONTENT_DISPOSITION, name)], bytes).into_response())
+    let total = site.facts.matching(&query).await?;
+    let shown = total.min(LARGEST_EXPORT);
+    let cut = [("n", visit.language.grouped(shown as i64)), ("total", visit.language.grouped(total as i64))];
+    let note = if total > shown { site.texts.get(visit.language, "export-cut", &cut) } else { String::new() };
+    let bytes = template::workbook(&site.facts, &site.places, &query, &note, visit.language).await;
+    let bytes = bytes.map_err(|error| match error {
+        WorkbookError::Store(error) => PageError::from(error),
+        WorkbookError::Office(error) => error.into(),
+    })?;
+    let id = site.pack.registers.get(query.register.index()).map_or("", |register| &register.id);
+    let name = format!("attachment; filename=\"{id}-{}.xlsx\"", visit.division);
+    Ok(([(header::CONTENT_TYPE, WORKBOOK.to_owned()), (header::CONTENT_DISPOSITION, name)], bytes).into_response())
+}
+
+/// An empty workbook to fill in.
+pub async fn empty(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+    let register_id = find(&site.pack, &id)?;
+    let bytes = tokio::task::block_in_place(|| template::template(&site.pack, register_id, visit.language))?;
+    let name = format!("attachment; filename=\"{id}-template.xlsx\"");
+    Ok(([(header::CONTENT_TYPE, WORKBOOK.to_owned()), (header::CONTENT_DISPOSITION, name)], bytes).into_response())
 }
 
 /// A record's file. An address like `/registry/household/export.csv` is the list as a file.
@@ -243,6 +252,11 @@ pub async fn record(State(site): State<Shared>, visit: Visit, Path((id, address)
         sections => material.sections(),
         all_fields => file::pairs(pack, &fact, &site.places, visit.language),
         changes,
+        saved => saved(&visit),
+        address => format!("/registry/{id}/{}", encode(&fact.id)),
+        additions => material.additions(),
+        owner => fact.id,
+        files => files::shown(&site, &site.facts.attachments(register_id, fact.row).await?),
         kept => Vec::<u8>::new(),
     };
     site.render(&visit, "registry", "registry/file.html", own)
@@ -361,6 +375,11 @@ pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path
         sections => material.sections(),
         all_fields => Vec::<u8>::new(),
         changes => Vec::<u8>::new(),
+        saved => saved(&visit),
+        address => "",
+        additions => material.additions(),
+        owner => code,
+        files => Vec::<u8>::new(),
         kept,
         here => visit.path,
     };

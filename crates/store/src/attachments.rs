@@ -1,0 +1,159 @@
+//! Files that belong to records: what is known of them. Their bytes lie in the data folder, named by their hash.
+
+use bangfu_policy::model::RegisterId;
+use serde_json::json;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use crate::{Change, Reader, RecordId, StoreError};
+
+/// A file of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// Id.
+    pub id: i64,
+    /// SHA-256 of its bytes, lower-case hex.
+    pub hash: String,
+    /// Name that it came with.
+    pub name: String,
+    /// Media type, found out from its bytes.
+    pub media: String,
+    /// Bytes.
+    pub size: i64,
+    /// Who brought it.
+    pub actor: String,
+    /// When, milliseconds since 1970-01-01 UTC.
+    pub at: i64,
+}
+
+/// A file that is about to belong to a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFile {
+    /// See [`Attachment::hash`].
+    pub hash: String,
+    /// See [`Attachment::name`].
+    pub name: String,
+    /// See [`Attachment::media`].
+    pub media: String,
+    /// Bytes.
+    pub size: i64,
+}
+
+fn attachment(row: &SqliteRow) -> Result<Attachment, sqlx::Error> {
+    Ok(Attachment {
+        id: row.try_get("id")?,
+        hash: row.try_get("hash")?,
+        name: row.try_get("name")?,
+        media: row.try_get("media")?,
+        size: row.try_get("size")?,
+        actor: row.try_get("actor")?,
+        at: row.try_get("at")?,
+    })
+}
+
+impl Change {
+    /// Adds a file to a record that has fewer than `most`; its id.
+    ///
+    /// # Errors
+    /// The record does not exist or lies outside the scope, has `most` files, or the database refuses.
+    pub async fn attach(
+        &mut self,
+        register: RegisterId,
+        record: RecordId,
+        file: &NewFile,
+        most: i64,
+    ) -> Result<i64, StoreError> {
+        let definition = self.register(register)?.clone();
+        let row = self.present(register, &definition, record).await?;
+        let division: String = row.try_get("_division")?;
+        let count = sqlx::query("select count(*) from attachment where register = ? and record = ?")
+            .bind(&definition.id)
+            .bind(record.0)
+            .fetch_one(&mut *self.connection)
+            .await?;
+        if count.try_get::<i64, _>(0)? >= most {
+            return Err(StoreError::Full(most));
+        }
+        let done = sqlx::query(
+            "insert into attachment (register, record, hash, name, media, size, actor, at) values (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(&definition.id)
+        .bind(record.0)
+        .bind(&file.hash)
+        .bind(&file.name)
+        .bind(&file.media)
+        .bind(file.size)
+        .bind(self.actor.name().to_owned())
+        .bind(self.at)
+        .execute(&mut *self.connection)
+        .await?;
+        let id = done.last_insert_rowid();
+        let body = json!({
+            "file": id, "hash": file.hash, "name": file.name, "media": file.media, "size": file.size,
+        });
+        self.enter("attach", &definition.id, Some(record), &division, body.to_string()).await?;
+        Ok(id)
+    }
+
+    /// Takes a file from a record; its hash, and whether another record has the same bytes.
+    ///
+    /// # Errors
+    /// There is no such file, the record lies outside the scope, or the database refuses.
+    pub async fn detach(
+        &mut self,
+        register: RegisterId,
+        record: RecordId,
+        id: i64,
+    ) -> Result<(String, bool), StoreError> {
+        let definition = self.register(register)?.clone();
+        let row = self.present(register, &definition, record).await?;
+        let division: String = row.try_get("_division")?;
+        let found = sqlx::query("select * from attachment where id = ? and register = ? and record = ?")
+            .bind(id)
+            .bind(&definition.id)
+            .bind(record.0)
+            .fetch_optional(&mut *self.connection)
+            .await?;
+        let found = attachment(&found.ok_or_else(|| StoreError::Absent(format!("file {id}")))?)?;
+        sqlx::query("delete from attachment where id = ?").bind(id).execute(&mut *self.connection).await?;
+        let other = sqlx::query("select 1 from attachment where hash = ? limit 1")
+            .bind(&found.hash)
+            .fetch_optional(&mut *self.connection)
+            .await?;
+        let body = json!({
+            "file": id, "hash": found.hash, "name": found.name, "media": found.media, "size": found.size,
+        });
+        self.enter("detach", &definition.id, Some(record), &division, body.to_string()).await?;
+        Ok((found.hash, other.is_some()))
+    }
+}
+
+impl Reader {
+    /// Whether a record – of whatever scope – has a file with these bytes.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn keeps(&self, hash: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query("select 1 from attachment where hash = ? limit 1")
+            .bind(hash)
+            .fetch_optional(&self.store.readers)
+            .await?;
+        Ok(row.is_some())
+    }
+
+    /// Files of a record, oldest first.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn attachments(&self, register: RegisterId, record: RecordId) -> Result<Vec<Attachment>, StoreError> {
+        if self.by_id(register, record).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query("select * from attachment where register = ? and record = ? order by id")
+            .bind(&self.register(register)?.id)
+            .bind(record.0)
+            .fetch_all(&self.store.readers)
+            .await?;
+        Ok(rows.iter().map(attachment).collect::<Result<_, _>>()?)
+    }
+}
