@@ -21,7 +21,7 @@ const EDGES: [(&str, &[&str]); 7] = [
 ];
 
 /// Libraries that only certain crates may name.
-const OWNERS: [(&str, &[&str]); 11] = [
+const OWNERS: [(&str, &[&str]); 12] = [
     ("sqlx", &["bangfu-store"]),
     ("sea-query", &["bangfu-store"]),
     ("libsqlite3-sys", &["bangfu-store"]),

@@ -24,8 +24,7 @@ pub fn small(path: &Path) -> Result<Vec<u8>, OfficeError> {
     let name = || path.display().to_string();
     let broken = |error: image::ImageError| OfficeError::Picture { path: name(), reason: error.to_string() };
     let opened = ImageReader::open(path).map_err(|source| OfficeError::File { path: name(), source })?;
-    let mut reader =
-        opened.with_guessed_format().map_err(|source| OfficeError::File { path: name(), source })?;
+    let mut reader = opened.with_guessed_format().map_err(|source| OfficeError::File { path: name(), source })?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(LONGEST_SIDE);
     limits.max_image_height = Some(LONGEST_SIDE);

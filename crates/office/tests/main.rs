@@ -45,7 +45,8 @@ fn workbook_round_trip_keeps_long_ids_as_text() {
 fn days_and_marked_cells_come_back_as_they_are() {
     let columns = vec![ColumnSpec::new("日期", CellKind::Date), ColumnSpec::new("数", CellKind::Number(2))];
     let rows = vec![vec!["2016-01-31".to_owned(), "12.5".to_owned()], vec!["1016-13-31".to_owned(), "x".to_owned()]];
-    let other = SheetSpec { name: "说明".to_owned(), columns: vec![ColumnSpec::new("a", CellKind::Words); 5], rows: vec![] };
+    let other =
+        SheetSpec { name: "说明".to_owned(), columns: vec![ColumnSpec::new("a", CellKind::Words); 5], rows: vec![] };
     let sheets = [SheetSpec { name: "表".to_owned(), columns, rows }, other];
     let mark = Mark { row: 1, column: 0, note: "不是日期".to_owned() };
     let bytes = write_marked(&sheets, &[mark]).unwrap();

@@ -3,7 +3,7 @@
 //! The shapes here name every key; a test asks the decoder, shape by shape, which keys it knows, so that the two cannot
 //! differ.
 
-#[expect(dead_code, reason = "the shapes exist here for their schema only")]
+#[expect(dead_code, clippy::zero_sized_map_values, reason = "the shapes exist here for their schema only")]
 mod casework;
 mod leaves;
 #[expect(dead_code, reason = "the screens exist here for their schema only")]

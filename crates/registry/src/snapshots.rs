@@ -71,8 +71,8 @@ async fn outdated(
     if changed.is_empty() {
         return Ok(changed);
     }
-    let small = matches!(register.parent, Entity::Level(_))
-        && reader.count(id, &ListQuery::default()).await? <= ONE_FILE;
+    let small =
+        matches!(register.parent, Entity::Level(_)) && reader.count(id, &ListQuery::default()).await? <= ONE_FILE;
     let whole = home.pack.policy.root.clone();
     let written = writer.parts(id);
     let other = written.iter().filter(|part| (**part == whole) != small);

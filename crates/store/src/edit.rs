@@ -73,7 +73,8 @@ impl Change {
         let sql = "select * from journal where register = ? and record = ? and action in ('insert', 'remove', 'restore') \
                    order by seq desc limit 1";
         let last = sqlx::query(sql).bind(&definition.id).bind(id.0).fetch_optional(&mut *self.connection).await?;
-        let last = last.map(|row| entry(&row)).transpose()?.filter(|last| last.action == "remove").ok_or_else(absent)?;
+        let last =
+            last.map(|row| entry(&row)).transpose()?.filter(|last| last.action == "remove").ok_or_else(absent)?;
         let body: Json = serde_json::from_str(&last.body)?;
         let parent = body.get("parent").and_then(Json::as_i64).map(RecordId);
         let owner = parent.map_or_else(|| Owner::Division(last.division.clone()), Owner::Record);
@@ -349,12 +350,7 @@ impl Change {
     }
 
     /// Lets a record be found by its new name.
-    async fn index_name(
-        &mut self,
-        register: RegisterId,
-        id: RecordId,
-        name: Option<String>,
-    ) -> Result<(), StoreError> {
+    async fn index_name(&mut self, register: RegisterId, id: RecordId, name: Option<String>) -> Result<(), StoreError> {
         let Some(name) = name else { return Ok(()) };
         for token in search::tokens(&name) {
             sqlx::query("insert or ignore into search values (?, ?, ?)")

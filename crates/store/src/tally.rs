@@ -32,7 +32,8 @@ impl Reader {
         let open = |n: u16| definition.fields.get(usize::from(n)).filter(|field| !field.secret);
         let field = open(by).ok_or_else(|| StoreError::Column(format!("{by}")))?;
         let Some(conditions) = self.conditions(register, query)? else { return Ok(Vec::new()) };
-        let sum = sum.and_then(open).map_or_else(|| "0".to_owned(), |field| format!("coalesce(sum(\"{}\"), 0)", field.id));
+        let sum =
+            sum.and_then(open).map_or_else(|| "0".to_owned(), |field| format!("coalesce(sum(\"{}\"), 0)", field.id));
         let sql = format!(
             "select \"{}\", count(*), {sum} from {}{} group by 1 order by 1",
             field.id,

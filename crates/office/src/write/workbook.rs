@@ -91,7 +91,8 @@ fn fill<'a>(
     for mark in marks {
         let cell = sheet.rows.get(mark.row).and_then(|row| row.get(mark.column)).map_or("", String::as_str);
         let Some(format) = formats.get(mark.column) else { continue };
-        let format = format.clone().set_background_color(Color::RGB(0x00FB_DAD7)).set_font_color(Color::RGB(0x008A_0000));
+        let format =
+            format.clone().set_background_color(Color::RGB(0x00FB_DAD7)).set_font_color(Color::RGB(0x008A_0000));
         // What was refused is shown as it was written, whatever the column holds.
         page.write_string_with_format(mark.row as u32 + 1, mark.column as u16, cell, &format)?;
         if !mark.note.is_empty() {

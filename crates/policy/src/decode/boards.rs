@@ -59,13 +59,20 @@ pub(super) fn matches(compiler: &mut Compiler<'_>, entries: &Entries<'_>, report
     all
 }
 
+/// A test of two values, one of each side.
+type Pair = fn(ExprId, ExprId) -> MatchTest;
+
 /// `with: vacancy`
 fn offered(pack: &Pack, cursor: &mut Cursor<'_>, report: &mut Report) -> Option<Entity> {
     let (name, place) = cursor.required_text("with", report)?;
     let found = pack.entity(&name);
     if found.is_none() {
         let known = pack.registers.iter().map(|register| register.id.as_str());
-        report.say(place, format!("`{name}` cannot be offered"), nearest_of(&name, known, "name a register of records"));
+        report.say(
+            place,
+            format!("`{name}` cannot be offered"),
+            nearest_of(&name, known, "name a register of records"),
+        );
     }
     found
 }
@@ -86,7 +93,7 @@ fn part(
         weight
     });
     let mut tests = Vec::new();
-    let two: [(&'static str, fn(ExprId, ExprId) -> MatchTest); 3] =
+    let two: [(&'static str, Pair); 3] =
         [("equal", MatchTest::Equal), ("at_least", MatchTest::AtLeast), ("at_most", MatchTest::AtMost)];
     for (key, test) in two {
         if cursor.node(key).is_some() {

@@ -90,7 +90,11 @@ fn begins(pack: &Pack, of: Option<Entity>, name: &str, place: &Place, report: &m
 fn steps(pack: &Pack, cursor: &mut Cursor<'_>, report: &mut Report) -> Vec<Step> {
     let nodes = cursor.list("steps");
     if nodes.is_empty() {
-        report.say(&cursor.place, "the procedure has no steps", "add `steps: [{id: apply, title: …, role: …, kind: apply}]`");
+        report.say(
+            &cursor.place,
+            "the procedure has no steps",
+            "add `steps: [{id: apply, title: …, role: …, kind: apply}]`",
+        );
     }
     // Steps may name steps that stand behind them: all ids first.
     let id_of = |node: &&Node| match &node.data {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use super::leaves::{AnyWords, Day, Formula, Literal, OneOrMany, Plain, Tree, Words};
 use super::casework::{Exemptions, Match, Procedure, Role, View};
+use super::leaves::{AnyWords, Day, Formula, Literal, OneOrMany, Plain, Tree, Words};
 use super::screens::Screens;
 
 /// A file of a policy pack: any of these sections.

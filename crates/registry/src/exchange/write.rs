@@ -3,8 +3,8 @@
 use bangfu_policy::model::{Entity, Field, FieldType, Pack, Register, RegisterId, RegisterKind, Value};
 use bangfu_policy::period;
 use bangfu_store::{Actor, Filter, ListQuery, Operator, Owner, RecordId, Row, StoreError};
-use sha2::{Digest, Sha256};
 use serde_json::{Map, Value as Json};
+use sha2::{Digest, Sha256};
 
 use super::{json, records};
 use crate::intake::cells;
@@ -290,12 +290,7 @@ pub async fn undo(facts: &Facts, row: &Row, version: i64, seq: i64, stamp: &Stam
 /// # Errors
 /// What it belonged to is gone, its place is taken, it lies outside of the scope, or the store fails; then nothing was
 /// changed.
-pub async fn restore(
-    facts: &Facts,
-    register: RegisterId,
-    id: RecordId,
-    stamp: &Stamp<'_>,
-) -> Result<Row, StoreError> {
+pub async fn restore(facts: &Facts, register: RegisterId, id: RecordId, stamp: &Stamp<'_>) -> Result<Row, StoreError> {
     let mut change = facts.store().change(facts.scope(), stamp.actor, stamp.reason, stamp.at).await?;
     change.restore(register, id).await?;
     change.commit().await?;

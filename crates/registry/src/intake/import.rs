@@ -5,8 +5,8 @@ use std::path::Path;
 
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use bangfu_policy::model::{Entity, FieldRef, Pack, RegisterId, text_in};
 use bangfu_office::Limits;
+use bangfu_policy::model::{Entity, FieldRef, Pack, RegisterId, text_in};
 use bangfu_store::change::{Changed, Outcome, Refusal};
 use bangfu_store::{Actor, Duplicates, Scope, Store, StoreError};
 
@@ -275,7 +275,9 @@ fn words(rule: &str, language: &str) -> (&'static str, &'static str) {
         ("unique", true) => ("与另一条记录重复", "核对编号"),
         ("unique", false) => ("another record has this value already", "check the number"),
         ("required", true) => ("新记录缺少必填项，表中没有这一列", "补上这一列，或核对编号"),
-        ("required", false) => ("a new record needs this, and the list has no such column", "add the column, or check the key"),
+        ("required", false) => {
+            ("a new record needs this, and the list has no such column", "add the column, or check the key")
+        }
         ("scope", true) => ("不在管辖范围", "由所属地区导入"),
         ("scope", false) => ("outside of what you may change", "let the office of that division import it"),
         (_, true) => ("行政区划代码不符", "填写完整代码"),

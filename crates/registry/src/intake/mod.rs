@@ -25,8 +25,8 @@ use std::collections::{BTreeSet, HashMap};
 use arrow::array::RecordBatch;
 use bangfu_policy::model::{FieldRef, RegisterId};
 
-pub use compile::check;
 pub use bangfu_office::Limits;
+pub use compile::check;
 pub use import::{Counts, Divided, ImportError, Imported, Request, Take, import};
 pub use mapping::MappingFile;
 pub use places::DivisionNames;

@@ -242,7 +242,8 @@ impl<'a> Intake<'a> {
                         if row.period.is_none() {
                             let quarter = kind == RegisterKind::Quarterly;
                             let (message, advice) = if quarter {
-                                let advice = self.word("填写年份和季度，如 2016Q1", "write year and quarter, such as 2016Q1");
+                                let advice =
+                                    self.word("填写年份和季度，如 2016Q1", "write year and quarter, such as 2016Q1");
                                 (self.word("不是季度", "this is not a quarter"), advice)
                             } else {
                                 let advice = self.word("填写四位年份", "write four digits");

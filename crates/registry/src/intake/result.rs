@@ -55,8 +55,7 @@ pub fn write_result(
     let header = table.next().map(|(_, cells)| cells.as_slice()).unwrap_or_default();
     // Positions of the columns that go back.
     let kept: Vec<usize> = (0..header.len()).filter(|at| !is_reasons(&header[*at])).collect();
-    let mut columns: Vec<ColumnSpec> =
-        kept.iter().map(|at| column(pack, register, &header[*at], language)).collect();
+    let mut columns: Vec<ColumnSpec> = kept.iter().map(|at| column(pack, register, &header[*at], language)).collect();
     columns.push(ColumnSpec::new(REASONS[usize::from(language != "zh")], CellKind::Words));
     let (mut rows, mut marks) = (Vec::new(), Vec::new());
     for (number, cells) in table {
@@ -88,7 +87,8 @@ fn reason(problem: &Problem) -> String {
 
 fn column(pack: &Pack, register: Option<RegisterId>, header: &str, language: &str) -> ColumnSpec {
     let plain = || ColumnSpec::new(header, CellKind::Text);
-    let found = register.and_then(|id| Some((columns::known(pack, id, header.trim())?, pack.registers.get(id.index())?)));
+    let found =
+        register.and_then(|id| Some((columns::known(pack, id, header.trim())?, pack.registers.get(id.index())?)));
     let Some((part, register)) = found else { return plain() };
     let column = columns::Column { part, title: header.to_owned() };
     columns::spec(pack, register, &column, language)

@@ -137,12 +137,13 @@ pub fn read_given(folder: &Path, pack: &Pack) -> Result<Given, SynthError> {
                     register.fields.iter().find(|field| field.id == *name).map(|field| (register, field))
                 });
                 let Some((register, field)) = found else { continue };
-                let value =
-                    bangfu_policy::value::parse(text, field.ty, pack, language).map_err(|error| SynthError::Content {
+                let value = bangfu_policy::value::parse(text, field.ty, pack, language).map_err(|error| {
+                    SynthError::Content {
                         at: format!("{}, row {}, column {name}", shown(path), number + 2),
                         what: error.to_string(),
                         advice: "correct the cell".to_owned(),
-                    })?;
+                    }
+                })?;
                 given.entry(code.clone()).or_default().push((register.id.clone(), name.clone(), value));
             }
         }

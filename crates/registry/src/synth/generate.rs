@@ -409,7 +409,8 @@ impl<'a> Generator<'a> {
                     self.produce(*index, &code, state);
                 }
                 if lowest {
-                    let kept = attached.iter().flat_map(|index| self.slots(*index)).map(|slot| state.cells[slot].clone());
+                    let kept =
+                        attached.iter().flat_map(|index| self.slots(*index)).map(|slot| state.cells[slot].clone());
                     of_villages.insert(village, kept.collect());
                     lowest_producers.clone_from(&attached);
                 }

@@ -27,7 +27,8 @@ impl Excused {
     /// The store fails.
     pub async fn on(facts: &Facts, day: i32) -> Result<Self, StoreError> {
         let Some(place) = &facts.pack().exemptions else { return Ok(Self::default()) };
-        let filter = Filter { field: place.until, operator: Operator::AtLeast, values: vec![Value::Integer(day.into())] };
+        let filter =
+            Filter { field: place.until, operator: Operator::AtLeast, values: vec![Value::Integer(day.into())] };
         let query = ListQuery { filters: vec![filter], limit: MOST, ..ListQuery::default() };
         let mut by_check: HashMap<String, HashMap<String, (String, String)>> = HashMap::new();
         for record in facts.reader().list(place.register, &query).await?.records {

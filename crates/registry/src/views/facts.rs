@@ -4,7 +4,9 @@ use bangfu_office::OfficeError;
 use bangfu_office::write::{CellKind, ColumnSpec, SheetSpec, write_workbook};
 use bangfu_policy::model::{Entity, Pack, RegisterId, Value, text_in};
 use bangfu_store::journal::Entry;
-use bangfu_store::{Attachment, Filter, ListQuery, Operator, Reader, Record, RecordId, Row, SavedQuery, Scope, Sort, Store, StoreError};
+use bangfu_store::{
+    Attachment, Filter, ListQuery, Operator, Reader, Record, RecordId, Row, SavedQuery, Scope, Sort, Store, StoreError,
+};
 use serde::Serialize;
 
 use super::figures::{self, Language};

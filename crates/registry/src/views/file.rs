@@ -400,8 +400,10 @@ impl Material<'_> {
                     section.pairs = pairs(self.pack, fact, self.places, self.language);
                     section.pairs.retain(|pair| !pair.cell.text.is_empty());
                 } else {
-                    section.periods =
-                        facts.iter().map(|f| f.period.map(|p| period::format(register.kind, p)).unwrap_or_default()).collect();
+                    section.periods = facts
+                        .iter()
+                        .map(|f| f.period.map(|p| period::format(register.kind, p)).unwrap_or_default())
+                        .collect();
                     section.rows = register
                         .fields
                         .iter()

@@ -80,8 +80,7 @@ pub async fn events(
         entries.extend(loads);
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.seq));
     }
-    let bodies: Vec<Json> =
-        entries.iter().map(|entry| serde_json::from_str(&entry.body).unwrap_or_default()).collect();
+    let bodies: Vec<Json> = entries.iter().map(|entry| serde_json::from_str(&entry.body).unwrap_or_default()).collect();
     let undone: BTreeSet<i64> = bodies.iter().filter_map(|body| body.get("undoes")?.as_i64()).collect();
     let there = changed.is_some();
     let events = entries.into_iter().zip(bodies).map(|(entry, body)| {

@@ -264,9 +264,7 @@ pub fn checks(
             let apart = results.map_or(0, |results| excused.hits(pack, results, check, division));
             let view = CheckView {
                 excused: if apart == 0 { String::new() } else { language.grouped(apart as i64) },
-                hits: found
-                    .map(|found| language.grouped(found.yes.saturating_sub(apart) as i64))
-                    .unwrap_or_default(),
+                hits: found.map(|found| language.grouped(found.yes.saturating_sub(apart) as i64)).unwrap_or_default(),
                 unknown: found.map(|found| language.grouped(found.unknown as i64)).unwrap_or_default(),
                 id: variable.id.clone(),
                 of: pack.entity_title(variable.of).map(words).unwrap_or_default(),

@@ -22,13 +22,9 @@ pub fn nodes(pack: &Pack, frame: &Frame, roots: &[ExprId]) -> Result<HashMap<Exp
         }
         _ => None,
     };
-    let mut found: HashMap<ExprId, Column> =
-        roots.iter().filter_map(|root| Some((*root, stored(*root)?))).collect();
-    let open: Vec<ExprId> = roots
-        .iter()
-        .copied()
-        .filter(|root| !found.contains_key(root) && pack.graph[*root].ty != Type::Text)
-        .collect();
+    let mut found: HashMap<ExprId, Column> = roots.iter().filter_map(|root| Some((*root, stored(*root)?))).collect();
+    let open: Vec<ExprId> =
+        roots.iter().copied().filter(|root| !found.contains_key(root) && pack.graph[*root].ty != Type::Text).collect();
     let request = Request { overrides: Vec::new(), outputs: Some(Vec::new()), indicators: false, threads: 0 };
     let kept = open.iter().map(|root| canonical(pack, *root)).collect();
     let program = Program::begin(pack, frame, &request, Beginning { kept, ..Beginning::default() });

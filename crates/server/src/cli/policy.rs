@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use bangfu_policy::model::Pack;
-use bangfu_registry::views::figures::Language;
 use bangfu_registry::packs::{PackError, read as read_pack};
+use bangfu_registry::views::figures::Language;
 use clap::Subcommand;
 
 use super::serve::site_of;

@@ -44,7 +44,10 @@ pub fn table() -> Vec<(&'static str, MethodRouter<Shared>)> {
         ("/api/v1/registers", get(api::registers::index)),
         ("/api/v1/registers/{id}", get(api::registers::one)),
         ("/api/v1/registers/{id}/records", get(api::records::list).post(api::write::create)),
-        ("/api/v1/registers/{id}/records/{record}", get(api::records::one).patch(api::write::change).delete(api::write::remove)),
+        (
+            "/api/v1/registers/{id}/records/{record}",
+            get(api::records::one).patch(api::write::change).delete(api::write::remove),
+        ),
         ("/api/v1/registers/{id}/records/{record}/history", get(api::records::history)),
         ("/api/v1/indicators", get(api::figures::indicators)),
         ("/api/v1/determinations", get(api::figures::determinations)),

@@ -21,8 +21,7 @@ async fn stages_add_up_to_the_register_and_marks_to_the_month() {
     for view in &registry().await.pack.views {
         match view.kind {
             ViewKind::Pipeline { register, .. } => {
-                let stages =
-                    boards::pipeline(&site.facts, &view.kind, ROOT, 17_166, Language::ENGLISH).await.unwrap();
+                let stages = boards::pipeline(&site.facts, &view.kind, ROOT, 17_166, Language::ENGLISH).await.unwrap();
                 let sum: u64 = stages.iter().map(|stage| number(&stage.count)).sum();
                 assert_eq!(sum, site.facts.count(register, ROOT).await.unwrap(), "{}", view.id);
                 for stage in &stages {
@@ -32,10 +31,9 @@ async fn stages_add_up_to_the_register_and_marks_to_the_month() {
             }
             ViewKind::Calendar { .. } => {
                 let first = boards::month(&site.facts, &view.kind, ROOT, None, 17_166).await.unwrap();
-                let month =
-                    boards::calendar(&site.facts, &site.places, &view.kind, ROOT, first, Language::ENGLISH)
-                        .await
-                        .unwrap();
+                let month = boards::calendar(&site.facts, &site.places, &view.kind, ROOT, first, Language::ENGLISH)
+                    .await
+                    .unwrap();
                 assert!(!month.rows.is_empty(), "{} has nothing in its newest month", view.id);
                 assert_eq!(month.days.len(), first.days_in_month() as usize);
                 if !month.cut {

@@ -79,7 +79,8 @@ impl Desk {
     /// Sends a form.
     pub(crate) async fn post(&self, address: &str, pairs: &[(String, String)]) -> Answer {
         let encode = site::templates::encode;
-        let body: Vec<String> = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        let body: Vec<String> =
+            pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
         let request = Request::post(address)
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(header::COOKIE, "lang=en")
@@ -102,7 +103,9 @@ impl Desk {
         const BORDER: &str = "border-of-the-parts";
         let mut body = Vec::new();
         for (field, text) in texts {
-            body.extend(format!("--{BORDER}\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{text}\r\n").bytes());
+            body.extend(
+                format!("--{BORDER}\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{text}\r\n").bytes(),
+            );
         }
         let head = format!(
             "--{BORDER}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\

@@ -276,7 +276,9 @@ pub(crate) async fn addresses() -> Vec<String> {
                     .collect()
             }
             "/registry/{id}/removed" => fill(&["household/removed", "income/removed?division=1504"]),
-            "/registry/{id}/{record}/history" => vec![format!("/registry/household/{}/history", registry.households[0])],
+            "/registry/{id}/{record}/history" => {
+                vec![format!("/registry/household/{}/history", registry.households[0])]
+            }
             // Files of records: the tests of attachments send some.
             path if path.starts_with("/registry/{id}/{record}/files") => Vec::new(),
             // They take forms only.
@@ -290,10 +292,14 @@ pub(crate) async fn addresses() -> Vec<String> {
                 let files = registry.households.iter().take(2).map(|key| format!("/registry/household/{key}"));
                 files.chain(["/registry/village_year/~1".to_owned(), "/registry/person/~1".to_owned()]).collect()
             }
-            "/books/{id}" => fill(&["tried_ages", "tried_ages?division=150421", "tried_causes", "tried_income?division=1504"]),
+            "/books/{id}" => {
+                fill(&["tried_ages", "tried_ages?division=150421", "tried_causes", "tried_income?division=1504"])
+            }
             "/division/{code}" => fill(&["15", "1504", "150421", &village[..9], village]),
             // Files, not pages.
-            "/assets/{hash}/{name}" | "/books/{id}/{kind}" | "/registry/datapackage.json" | "/registry/export.zip" => Vec::new(),
+            "/assets/{hash}/{name}" | "/books/{id}/{kind}" | "/registry/datapackage.json" | "/registry/export.zip" => {
+                Vec::new()
+            }
             path if path.starts_with("/api/v1/") => Vec::new(),
             "/determinations/list" => vec![
                 path.to_owned(),

@@ -116,9 +116,9 @@ async fn mend(walk: &Walk, desk: &Desk, digit: &str) {
     let at = |title: &str| header.iter().position(|known| known == title).unwrap();
     let key = bangfu_registry::exchange::columns::columns(&desk.pack, desk.pack.register("household").unwrap(), "en");
     let field = &desk.pack.registers[desk.pack.register("household").unwrap().index()];
-    let key = key.iter().position(|column| {
-        column.part == bangfu_registry::exchange::columns::Part::Field(field.key.unwrap())
-    });
+    let key = key
+        .iter()
+        .position(|column| column.part == bangfu_registry::exchange::columns::Part::Field(field.key.unwrap()));
     let village = desk.village().await;
     let row = |number: &str| {
         let mut row = vec![String::new(); header.len()];

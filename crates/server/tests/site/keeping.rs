@@ -40,7 +40,9 @@ async fn a_change_is_shown_undone_and_a_removed_record_restored() {
     let answer = desk.post(&format!("{file}/edit"), &typed.into_iter().collect::<Vec<_>>()).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text);
     let history = desk.page(&format!("{file}/history")).await;
-    assert!(history.contains("乌云其其格") && history.contains("<strong>高娃</strong>") && history.contains("wrong person"));
+    assert!(
+        history.contains("乌云其其格") && history.contains("<strong>高娃</strong>") && history.contains("wrong person")
+    );
     let undo = form(&history);
     let (seq, version) = (undo["seq"].as_str(), undo["version"].as_str());
     let no_reason = desk.post(&format!("{file}/undo"), &pairs(&[("seq", seq), ("version", version)])).await;
@@ -125,7 +127,8 @@ async fn files_are_taken_by_what_they_hold() {
         let sent = desk.upload(&format!("{file}/files"), name, bytes, &[("reason", "evidence")]).await;
         assert_eq!(sent.status, StatusCode::SEE_OTHER, "{name}: {}", sent.text);
         let page = desk.page(&file).await;
-        let id = page.rsplit("/files/").find_map(|part| part.split(['"', '?', '/']).next()?.parse::<i64>().ok()).unwrap();
+        let id =
+            page.rsplit("/files/").find_map(|part| part.split(['"', '?', '/']).next()?.parse::<i64>().ok()).unwrap();
         let back = desk.get(&format!("{file}/files/{id}")).await;
         assert_eq!((back.bytes.as_slice(), &back.headers[header::CONTENT_TYPE]), (bytes, &media.parse().unwrap()));
         let name = back.headers[header::CONTENT_DISPOSITION].to_str().unwrap();

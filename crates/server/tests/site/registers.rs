@@ -88,7 +88,9 @@ async fn template(desk: &Desk, id: RegisterId) -> (Vec<String>, Vec<Part>) {
 fn changeable(register: &Register) -> Option<(usize, &Field)> {
     let free = |(index, field): &(usize, &Field)| {
         let known_by = register.key == Some(*index as u16) || field.unique || field.pattern.is_some();
-        !known_by && !field.required && !matches!(field.ty, FieldType::Reference(_) | FieldType::Division | FieldType::BankCard)
+        !known_by
+            && !field.required
+            && !matches!(field.ty, FieldType::Reference(_) | FieldType::Division | FieldType::BankCard)
     };
     register.fields.iter().enumerate().find(free)
 }
@@ -163,7 +165,14 @@ pub(crate) fn form(page: &str) -> BTreeMap<String, String> {
     let attribute = |tag: &str, name: &str| {
         let after = tag.split(&format!(" {name}=\"")).nth(1)?;
         let text = after.split('"').next().unwrap();
-        Some(text.replace("&quot;", "\"").replace("&#x27;", "'").replace("&#x2f;", "/").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+        Some(
+            text.replace("&quot;", "\"")
+                .replace("&#x27;", "'")
+                .replace("&#x2f;", "/")
+                .replace("&lt;", "<")
+                .replace("&gt;", ">")
+                .replace("&amp;", "&"),
+        )
     };
     let mut all = BTreeMap::new();
     for tag in form.split("<input").skip(1).map(|rest| rest.split('>').next().unwrap()) {
@@ -175,8 +184,12 @@ pub(crate) fn form(page: &str) -> BTreeMap<String, String> {
     }
     for select in form.split("<select").skip(1).map(|rest| rest.split("</select>").next().unwrap()) {
         let name = attribute(select.split('>').next().unwrap(), "name").unwrap();
-        let chosen = select.split("<option").skip(1).find(|option| option.split('>').next().unwrap().contains(" selected"));
-        all.insert(name, chosen.and_then(|option| attribute(option.split('>').next().unwrap(), "value")).unwrap_or_default());
+        let chosen =
+            select.split("<option").skip(1).find(|option| option.split('>').next().unwrap().contains(" selected"));
+        all.insert(
+            name,
+            chosen.and_then(|option| attribute(option.split('>').next().unwrap(), "value")).unwrap_or_default(),
+        );
     }
     all
 }

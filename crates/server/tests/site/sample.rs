@@ -52,9 +52,7 @@ impl<'p> Samples<'p> {
                 columns::choice(list, n as usize % list.values.len(), "en").to_owned()
             }
             FieldType::Division => self.division.clone(),
-            FieldType::Reference(to) => {
-                self.keys.get(&to).and_then(|keys| keys.first()).cloned().unwrap_or_default()
-            }
+            FieldType::Reference(to) => self.keys.get(&to).and_then(|keys| keys.first()).cloned().unwrap_or_default(),
             FieldType::IdNumber => id_number(n),
             FieldType::DisabilityCard => format!("{}31", id_number(n)),
             FieldType::Phone => format!("138{n:08}"),

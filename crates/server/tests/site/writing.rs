@@ -103,9 +103,13 @@ async fn what_is_wrong_with_a_new_record_is_said_of_each_field() {
     let answer = desk.call("POST", base, &[], &body).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
     let problem: Json = serde_json::from_str(&answer.text).unwrap();
-    let mut said: Vec<&str> = problem["errors"].as_array().unwrap().iter().map(|e| e["field"].as_str().unwrap()).collect();
+    let mut said: Vec<&str> =
+        problem["errors"].as_array().unwrap().iter().map(|e| e["field"].as_str().unwrap()).collect();
     said.sort_unstable();
-    assert!(said.contains(&"division") && said.contains(&"fields.kind") && said.contains(&"fields.nothing"), "{said:?}");
+    assert!(
+        said.contains(&"division") && said.contains(&"fields.kind") && said.contains(&"fields.nothing"),
+        "{said:?}"
+    );
     // A household that has members stays.
     let members = desk.json("/api/v1/registers/person/records?limit=1").await;
     let holder = format!("{base}/{}", members["records"][0]["parent"].as_str().unwrap());
@@ -113,7 +117,8 @@ async fn what_is_wrong_with_a_new_record_is_said_of_each_field() {
     let answer = desk.call("DELETE", &holder, &[("if-match", &etag)], &json!({ "reason": "test" })).await;
     assert_eq!(answer.status, StatusCode::CONFLICT, "{}", answer.text);
     assert!(answer.text.contains("/api#holds"), "{}", answer.text);
-    let page = desk.page(&format!("/registry/household/{}/remove", members["records"][0]["parent"].as_str().unwrap())).await;
+    let page =
+        desk.page(&format!("/registry/household/{}/remove", members["records"][0]["parent"].as_str().unwrap())).await;
     assert!(page.contains("These records belong to it") && !page.contains("type=\"hidden\" name=\"version\""));
     // Another site's page does not get through.
     let cross = desk.call("POST", base, &[("sec-fetch-site", "cross-site")], &body).await;
@@ -157,7 +162,8 @@ async fn a_form_keeps_what_was_typed_and_says_what_is_wrong() {
     let merged = form(&conflict.text);
     assert_eq!((merged["v.head_name"].as_str(), merged["v.phone"].as_str()), ("巴特尔", "13800000001"));
     assert_eq!(desk.post(&format!("{file}/edit"), &send(&merged)).await.status, StatusCode::SEE_OTHER);
-    let record = desk.json(&format!("/api/v1{}", file.replace("/registry/household", "/registers/household/records"))).await;
+    let record =
+        desk.json(&format!("/api/v1{}", file.replace("/registry/household", "/registers/household/records"))).await;
     assert_eq!((&record["fields"]["head_name"], &record["version"]), (&json!("巴特尔"), &json!(3)));
     // A period is added from the file, looked up by the name of its owner.
     let page = desk.page("/registry/income/new").await;

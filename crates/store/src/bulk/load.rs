@@ -80,8 +80,8 @@ pub(crate) fn load(
         .filter(|(index, _)| by_all && fields[*index].is_some())
         .map(|(index, field)| format!(" and \"{}\" is ?{}", field.id, index + 3))
         .collect();
-    let mut existing =
-        connection.prepare(&format!("select _id, _parent, _division{names} from {table} where {identity}{all} limit 1"))?;
+    let mut existing = connection
+        .prepare(&format!("select _id, _parent, _division{names} from {table} where {identity}{all} limit 1"))?;
     // Fields without a column keep their values.
     let given = register.fields.iter().zip(&fields).filter(|(_, array)| array.is_some());
     let sets: String = given.map(|(field, _)| format!(", \"{}\" = ?", field.id)).collect();

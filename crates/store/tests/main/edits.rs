@@ -206,7 +206,10 @@ async fn files_and_saved_queries_are_journalled() {
     all.commit().await.unwrap();
     let reader = store.reader(&Scope::everything());
     let files = reader.attachments(household, above).await.unwrap();
-    assert_eq!(files.iter().map(|file| (file.hash.as_str(), file.actor.as_str())).collect::<Vec<_>>(), [("cc", "console:clerk")]);
+    assert_eq!(
+        files.iter().map(|file| (file.hash.as_str(), file.actor.as_str())).collect::<Vec<_>>(),
+        [("cc", "console:clerk")]
+    );
     assert!(store.reader(&Scope::division("12")).attachments(household, above).await.unwrap().is_empty());
     let told = reader.told(household, above).await.unwrap();
     let actions: Vec<_> = told.iter().map(|entry| entry.action.as_str()).collect();

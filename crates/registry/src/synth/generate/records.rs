@@ -11,7 +11,14 @@ use crate::batches::BatchBuilder;
 
 impl<'a> Generator<'a> {
     /// The unit's own record, its members, and all that is attached to them.
-    pub(super) fn unit<'p>(&'p self, index: usize, unit: PlannedUnit, code: &str, state: &mut State<'_, 'p>, faults: &[Fault]) {
+    pub(super) fn unit<'p>(
+        &'p self,
+        index: usize,
+        unit: PlannedUnit,
+        code: &str,
+        state: &mut State<'_, 'p>,
+        faults: &[Fault],
+    ) {
         let member_register = self.pack.register(&self.spec.member);
         let composition = self.composition(unit, state);
         let roles: Vec<(usize, i64)> = composition.map(|c| self.members(c, state)).unwrap_or_default();

@@ -160,8 +160,7 @@ pub fn of_a_register(id: &str) -> Vec<Operation> {
     create.answers = vec![(201, "Created", Some(format!("record.{id}")))];
     create.headers = &["ETag", "Location"];
     let version = parameter("header", "If-Match", json!({ "type": "string" }), "ETag of the record as it was read.");
-    let mut remove =
-        Operation::get(&one, format!("remove_{id}"), "api-remove", "").with([record(), required(version)]);
+    let mut remove = Operation::get(&one, format!("remove_{id}"), "api-remove", "").with([record(), required(version)]);
     remove.method = "delete";
     remove.body = Some("removal".to_owned());
     remove.answers = vec![(204, "Removed", None)];

@@ -195,7 +195,8 @@ fn body(register: &Register, bytes: &[u8], others: &[&str]) -> Result<Body, Prob
     let mut body = object(bytes)?;
     let known: Vec<&str> = ["fields", "reason"].into_iter().chain(others.iter().copied()).collect();
     let reason = reason(register, &body, &known)?;
-    let fields = body.get("fields").and_then(Value::as_object).filter(|fields| !fields.is_empty() || !others.is_empty());
+    let fields =
+        body.get("fields").and_then(Value::as_object).filter(|fields| !fields.is_empty() || !others.is_empty());
     let fields =
         fields.ok_or_else(|| incomplete(register, "fields", "write the fields with their new values"))?.clone();
     body.retain(|name, _| others.contains(&name.as_str()));

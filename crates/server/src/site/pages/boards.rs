@@ -3,8 +3,8 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use bangfu_policy::model::{Entity, Match, RegisterId, View, ViewKind, text_in};
-use bangfu_registry::views::matching::{Candidate, Matching, Side};
 use bangfu_registry::views::boards;
+use bangfu_registry::views::matching::{Candidate, Matching, Side};
 use serde::Serialize;
 
 use super::registry::place_below;
@@ -58,8 +58,7 @@ fn register_id(site: &Shared, register: RegisterId) -> String {
 
 async fn pipeline(site: &Shared, visit: &Visit, view: &View, register: RegisterId) -> Page {
     let ViewKind::Pipeline { stage, sum, .. } = view.kind else { return Err(PageError::not_found("page", &*view.id)) };
-    let stages =
-        boards::pipeline(&site.facts, &view.kind, &visit.division, site.as_of(), visit.language).await?;
+    let stages = boards::pipeline(&site.facts, &view.kind, &visit.division, site.as_of(), visit.language).await?;
     let field = |n: u16| site.pack.registers.get(register.index()).and_then(|r| r.fields.get(usize::from(n)));
     let stages: Vec<_> = stages
         .into_iter()
@@ -86,8 +85,7 @@ async fn pipeline(site: &Shared, visit: &Visit, view: &View, register: RegisterI
 
 async fn calendar(site: &Shared, visit: &Visit, view: &View, register: RegisterId) -> Page {
     let day = boards::month(&site.facts, &view.kind, &visit.division, visit.get("month"), site.as_of()).await?;
-    let month =
-        boards::calendar(&site.facts, &site.places, &view.kind, &visit.division, day, visit.language).await?;
+    let month = boards::calendar(&site.facts, &site.places, &view.kind, &visit.division, day, visit.language).await?;
     let places: Vec<String> = month.rows.iter().map(|row| place_below(site, visit, &row.division)).collect();
     let own = own! {
         title => text_in(&view.title, visit.language.id()),
@@ -101,9 +99,10 @@ async fn calendar(site: &Shared, visit: &Visit, view: &View, register: RegisterI
 }
 
 fn matrix(site: &Shared, visit: &Visit, view: &View) -> Page {
-    let matrix = site.results.as_ref().map(|results| {
-        boards::matrix(&site.pack, &site.places, results, view, &visit.division, visit.language)
-    });
+    let matrix = site
+        .results
+        .as_ref()
+        .map(|results| boards::matrix(&site.pack, &site.places, results, view, &visit.division, visit.language));
     let own = own! {
         title => text_in(&view.title, visit.language.id()),
         clauses => view.clauses,
@@ -134,17 +133,12 @@ pub async fn matching(State(site): State<Shared>, visit: Visit, Path(id): Path<S
         return site.render(&visit, "boards", "boards/match.html", own);
     };
     let values = snapshot.matching(&site.pack).map_err(|error| PageError::Failed(error.to_string()))?;
-    let matching =
-        Matching { pack: &site.pack, definition, snapshot: &snapshot, values, language: visit.language };
+    let matching = Matching { pack: &site.pack, definition, snapshot: &snapshot, values, language: visit.language };
     let rows: Vec<usize> = matching.rows(side, &visit.division).collect();
     let others = matching.rows(other, &visit.division).count();
     let page = visit.get("page").and_then(|page| page.parse::<usize>().ok()).unwrap_or(1).max(1);
-    let shown: Vec<String> = rows
-        .iter()
-        .skip((page - 1) * RECORDS)
-        .take(RECORDS)
-        .map(|row| matching.key(side, *row).to_owned())
-        .collect();
+    let shown: Vec<String> =
+        rows.iter().skip((page - 1) * RECORDS).take(RECORDS).map(|row| matching.key(side, *row).to_owned()).collect();
     let records = named(&site, &visit, matching.entity(side), &shown).await?;
     let chosen = visit.get("for").map(str::to_owned);
     let (candidates, all) = match chosen.as_deref() {

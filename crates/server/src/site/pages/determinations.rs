@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::response::Response;
 use bangfu_policy::ir::Type;
 use bangfu_policy::model::{Entity, Frequency, Pack, RegisterId, VariableId, text_in};
-use bangfu_registry::views::results::{Answer, Results};
 use bangfu_registry::views::file;
+use bangfu_registry::views::results::{Answer, Results};
 
 use super::registry::place_below;
 use crate::site::Shared;

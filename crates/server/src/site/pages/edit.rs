@@ -400,9 +400,11 @@ impl<'a> Sheet<'a> {
         let owner_title = pack.entity_title(self.register.parent).map(|title| text_in(title, language.id()).to_owned());
         let owner_title = owner_title.unwrap_or_default();
         let mut errors: Vec<(String, String, String)> = Vec::new();
-        for (at, anchor, title) in
-            [(OWNER, "owner", owner_title.clone()), (PERIOD, "period", words("period")), (REASON, "reason", words("reason"))]
-        {
+        for (at, anchor, title) in [
+            (OWNER, "owner", owner_title.clone()),
+            (PERIOD, "period", words("period")),
+            (REASON, "reason", words("reason")),
+        ] {
             errors.extend(self.draft.errors.get(at).map(|text| (format!("form-{anchor}"), title, text.clone())));
         }
         let of_fields = inputs.iter().filter(|input| !input.error.is_empty());

@@ -87,7 +87,9 @@ pub async fn send(
         Ok(_) => Ok(done(&back, "attached")),
         Err(AttachError::Kind) => refused("attach-kind", String::new(), StatusCode::UNSUPPORTED_MEDIA_TYPE),
         Err(AttachError::Office(_)) => refused("attach-broken", String::new(), StatusCode::UNPROCESSABLE_ENTITY),
-        Err(AttachError::Store(StoreError::Full(most))) => refused("attach-full", most.to_string(), StatusCode::CONFLICT),
+        Err(AttachError::Store(StoreError::Full(most))) => {
+            refused("attach-full", most.to_string(), StatusCode::CONFLICT)
+        }
         Err(AttachError::Store(error)) => Err(error.into()),
         Err(error) => Err(PageError::Failed(error.to_string())),
     }
@@ -106,7 +108,8 @@ pub async fn get(State(site): State<Shared>, Path((id, address, file)): Path<(St
     let (_, file) = find(&site, &id, &address, file).await?;
     let bytes = tokio::fs::read(attach::bytes(&site.data, &file)).await;
     let bytes = bytes.map_err(|error| PageError::Failed(format!("{}: {error}", file.hash)))?;
-    let plain: String = file.name.chars().map(|c| if c.is_ascii_graphic() && !"\"\\".contains(c) { c } else { '_' }).collect();
+    let plain: String =
+        file.name.chars().map(|c| if c.is_ascii_graphic() && !"\"\\".contains(c) { c } else { '_' }).collect();
     let name = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{}", encode(&file.name));
     Ok(([(header::CONTENT_TYPE, file.media), (header::CONTENT_DISPOSITION, name)], bytes).into_response())
 }

@@ -8,8 +8,8 @@ use bangfu_policy::model::{Register, RegisterId, text_in};
 use bangfu_registry::exchange::records;
 use bangfu_registry::exchange::write::{self, Stamp};
 use bangfu_registry::store::{RecordId, Row, StoreError};
-use bangfu_registry::views::history::{self, Event};
 use bangfu_registry::views::figures;
+use bangfu_registry::views::history::{self, Event};
 
 use super::registry::{place_below, saved};
 use super::sent::{Sent, actor, done, home, register, row, with_status};
@@ -110,9 +110,7 @@ pub async fn undo(
             refused(site.text(&visit, "undo-changed-meanwhile"), StatusCode::CONFLICT).await
         }
         Err(StoreError::Taken { .. }) => refused(site.text(&visit, "undo-taken"), StatusCode::CONFLICT).await,
-        Err(StoreError::Journalled { .. }) => {
-            refused(site.text(&visit, "undo-no-value"), StatusCode::CONFLICT).await
-        }
+        Err(StoreError::Journalled { .. }) => refused(site.text(&visit, "undo-no-value"), StatusCode::CONFLICT).await,
         Err(other) => Err(other.into()),
     }
 }

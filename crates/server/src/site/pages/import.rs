@@ -161,7 +161,8 @@ fn outlook(site: &Shared, job: &Job, imported: &Imported) -> Outlook {
     let reading = &imported.reading;
     let header = reading.table.first().map(|(_, cells)| cells.clone()).unwrap_or_default();
     let register = site.pack.registers.get(job.register.index());
-    let field = |title: &str| register.and_then(|register| field_of(&site.pack, job.register, register, title, job.language));
+    let field =
+        |title: &str| register.and_then(|register| field_of(&site.pack, job.register, register, title, job.language));
     let secret: Vec<bool> = header.iter().map(|title| field(title).is_some_and(|field| field.secret)).collect();
     let shown = |wanted: Outcome| {
         let rows = reading.table.iter().skip(1).filter(|(row, _)| imported.outcomes.get(row) == Some(&wanted));
@@ -181,7 +182,12 @@ fn outlook(site: &Shared, job: &Job, imported: &Imported) -> Outlook {
         rows: figures::grouped(reading.rows as i64),
         new: some(counts.inserted, Outcome::Inserted),
         changed: figures::grouped(counts.updated as i64),
-        lines: imported.changed.iter().take(4 * SHOWN).map(|(id, row, one)| line(site, *id, *row, one, job.language)).collect(),
+        lines: imported
+            .changed
+            .iter()
+            .take(4 * SHOWN)
+            .map(|(id, row, one)| line(site, *id, *row, one, job.language))
+            .collect(),
         same: some(counts.unchanged, Outcome::Unchanged),
         refused: figures::grouped(imported.refused_rows() as i64),
         wrongs: reading

@@ -121,9 +121,8 @@ pub async fn list(State(site): State<Shared>, visit: Visit, Path(id): Path<Strin
 
 /// What was done before the page was asked for: the end of the key of its text.
 pub fn saved(visit: &Visit) -> &'static str {
-    const DONE: [&str; 9] = [
-        "created", "changed", "removed", "nothing", "restored", "undone", "attached", "detached", "forgotten",
-    ];
+    const DONE: [&str; 9] =
+        ["created", "changed", "removed", "nothing", "restored", "undone", "attached", "detached", "forgotten"];
     let said = visit.get("saved").unwrap_or_default();
     DONE.iter().find(|known| **known == said).copied().unwrap_or_default()
 }
