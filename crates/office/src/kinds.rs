@@ -86,12 +86,11 @@ fn document(path: &Path) -> Option<Kind> {
 fn text(path: &Path) -> Option<Kind> {
     let bytes = std::fs::read(path).ok()?;
     let plain = |text: &str| !text.is_empty() && text.chars().all(|c| !c.is_control() || "\t\r\n\u{c}".contains(c));
-    let good = match std::str::from_utf8(&bytes) {
-        Ok(text) => plain(text),
-        Err(_) => {
-            let (text, _, broken) = GB18030.decode(&bytes);
-            !broken && plain(&text)
-        }
+    let good = if let Ok(text) = std::str::from_utf8(&bytes) {
+        plain(text)
+    } else {
+        let (text, _, broken) = GB18030.decode(&bytes);
+        !broken && plain(&text)
     };
     good.then_some(Kind::Text)
 }

@@ -444,7 +444,7 @@ impl<'a> Intake<'a> {
         }
         let place = |target: &Target| matches!(target, Target::Period | Target::Parent | Target::Division);
         let columns = self.mapping.columns.iter().filter(|column| column.targets.iter().any(place));
-        columns.map(|column| column.header.clone()).last().unwrap_or_default()
+        columns.map(|column| column.header.clone()).next_back().unwrap_or_default()
     }
 
     pub(super) fn key_column(&self, register: RegisterId) -> String {

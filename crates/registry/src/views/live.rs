@@ -113,8 +113,8 @@ impl Live<'_> {
                 let mut found = Vec::new();
                 for item in items.get(&clause.id).into_iter().flatten() {
                     let key = (item.kind, item.index);
-                    if !known.contains_key(&key) {
-                        known.insert(key, self.of(item, &self.pack.policy.root).await?);
+                    if let std::collections::hash_map::Entry::Vacant(e) = known.entry(key) {
+                        e.insert(self.of(item, &self.pack.policy.root).await?);
                     }
                     found.push((item.kind, item.id.clone(), known.get(&key).cloned().unwrap_or_default()));
                 }

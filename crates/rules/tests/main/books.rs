@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use crate::packs;
 use crate::snapshots::{DAY, Home, PACK, batches, homes};
 
-const BOOKS: &str = r#"
+const BOOKS: &str = r"
 books:
   people:
     title: {zh: 人, en: People}
@@ -32,12 +32,12 @@ books:
       - {title: {zh: 计, en: All}, value: count(household.id)}
       - {by: noted}
       - {title: {zh: 资, en: Wages}, value: sum(household.income.wage)}
-"#;
+";
 
 type Member = (Option<i32>, Option<bool>, Option<i64>);
 
 /// Members in a village (`None`: anywhere) with their homes.
-fn people<'h>(homes: &'h [Home], village: Option<u8>) -> impl Iterator<Item = (&'h Home, &'h Member)> {
+fn people(homes: &[Home], village: Option<u8>) -> impl Iterator<Item = (&Home, &Member)> {
     let here = homes.iter().filter(move |home| village.is_none_or(|village| home.0 == village));
     here.flat_map(|home| home.5.iter().map(move |member| (home, member)))
 }

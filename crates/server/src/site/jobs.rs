@@ -132,8 +132,8 @@ impl Job {
         let mut changes = self.state.subscribe();
         // Who does not want to wait longer is told how far it is.
         let _ = tokio::time::timeout(PATIENCE, changes.wait_for(|state| !state.busy())).await;
-        let state = self.state.borrow().clone();
-        state
+
+        self.state.borrow().clone()
     }
 
     /// Tells how far it is.

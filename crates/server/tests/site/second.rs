@@ -87,11 +87,11 @@ async fn addresses(home: &Home, deepest: &str) -> Vec<String> {
         match path {
             "/policy/article/{id}" => all.extend(named(base, pack.articles.iter().map(|a| a.id.as_str()).collect())),
             "/policy/parameter/{id}" => {
-                all.extend(named(base, pack.parameters.iter().map(|p| p.id.as_str()).collect()))
+                all.extend(named(base, pack.parameters.iter().map(|p| p.id.as_str()).collect()));
             }
             "/policy/rule/{id}" => all.extend(named(base, pack.variables.iter().map(|v| v.id.as_str()).collect())),
             "/policy/procedure/{id}" => {
-                all.extend(named(base, pack.procedures.iter().map(|p| p.id.as_str()).collect()))
+                all.extend(named(base, pack.procedures.iter().map(|p| p.id.as_str()).collect()));
             }
             "/policy/register/{id}" | "/registry/{id}" => all.extend(named(base, registers.clone())),
             "/policy/codes/{id}" => all.extend(named(base, pack.codes.iter().map(|list| list.id.as_str()).collect())),
@@ -105,7 +105,7 @@ async fn addresses(home: &Home, deepest: &str) -> Vec<String> {
             "/matches/{id}" => all.extend(named(base, pack.matches.iter().map(|one| one.id.as_str()).collect())),
             "/books/{id}" => all.extend(named(base, pack.books.iter().map(|book| book.id.as_str()).collect())),
             "/" => {
-                all.extend(["/".to_owned(), format!("/?division={}", &deepest[..4]), format!("/?division={deepest}")])
+                all.extend(["/".to_owned(), format!("/?division={}", &deepest[..4]), format!("/?division={deepest}")]);
             }
             // An address of a clause leads to its article; files have their own tests.
             "/policy/clause/{id}" | "/books/{id}/{kind}" | "/healthz" => {}

@@ -5,6 +5,7 @@ use bangfu_store::{Actor, Change, Duplicates, ListQuery, NewFile, Owner, RecordI
 
 use super::{batch, households, load_all, open, register};
 
+#[expect(clippy::unnecessary_wraps, reason = "values of changes may be missing")]
 fn text(text: &str) -> Option<Value> {
     Some(Value::Text(text.to_owned()))
 }
