@@ -56,6 +56,9 @@ pub(crate) fn kind(pack: &Pack, field: &Field) -> String {
     let ty = match field.ty {
         FieldType::Decimal(scale) => format!("decimal({scale})"),
         FieldType::Code(list) => format!("code({})", pack.codes.get(list.index()).map_or("", |codes| &codes.id)),
+        FieldType::Reference(to) => {
+            format!("reference({})", pack.registers.get(to.index()).map_or("", |register| &register.id))
+        }
         other => format!("{other:?}").to_lowercase(),
     };
     format!("{ty}{}", if field.secret { " secret" } else { "" })

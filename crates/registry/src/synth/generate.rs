@@ -355,6 +355,11 @@ impl<'a> Generator<'a> {
         Ok(manifest)
     }
 
+    /// Slots of a producer's fields.
+    fn slots(&self, index: usize) -> std::ops::Range<usize> {
+        self.producers.get(index).map_or(0..0, |producer| producer.first..producer.first + producer.fields)
+    }
+
     fn tallies(&self) -> Tallies {
         let mut tallies = Tallies::default();
         for unit in &self.plan.units {
@@ -383,6 +388,9 @@ impl<'a> Generator<'a> {
         manifest: &mut Manifest,
     ) {
         let unit_register = self.pack.register(&self.spec.unit);
+        // What the registers of each village hold, so that its units see their own village.
+        let mut of_villages: HashMap<usize, Vec<Option<Value>>> = HashMap::new();
+        let mut lowest_producers: Vec<usize> = Vec::new();
         // The divisions of the group that have records of their own, from the top down.
         for (level, entity) in self.pack.levels.iter().enumerate() {
             let entity_of = Entity::Level(bangfu_policy::model::LevelId(level as u16));
@@ -393,11 +401,17 @@ impl<'a> Generator<'a> {
             if attached.is_empty() {
                 continue;
             }
+            let lowest = level + 1 == self.pack.levels.len();
             for (village, code) in codes {
                 state.division.clone_from(&code);
                 state.village = village;
                 for index in &attached {
                     self.produce(*index, &code, state);
+                }
+                if lowest {
+                    let kept = attached.iter().flat_map(|index| self.slots(*index)).map(|slot| state.cells[slot].clone());
+                    of_villages.insert(village, kept.collect());
+                    lowest_producers.clone_from(&attached);
                 }
             }
         }
@@ -406,6 +420,13 @@ impl<'a> Generator<'a> {
         let mut ordinal = 0;
         let mut village = u32::MAX;
         for unit in units {
+            if unit.village != village {
+                let slots = lowest_producers.iter().flat_map(|index| self.slots(*index));
+                let kept = of_villages.get(&(unit.village as usize)).into_iter().flatten();
+                for (slot, value) in slots.zip(kept) {
+                    state.cells[slot].clone_from(value);
+                }
+            }
             ordinal = if unit.village == village { ordinal + 1 } else { 1 };
             village = unit.village;
             let Some(code) = self.plan.villages.get(village as usize) else { continue };

@@ -65,7 +65,6 @@ impl ClauseYield {
     }
 }
 
-
 impl Live<'_> {
     fn number(&self, n: u64) -> Yield {
         Yield { text: self.language.grouped(n as i64), works: n > 0 }
@@ -82,14 +81,6 @@ impl Live<'_> {
             "parameter" => self.parameter(item.index),
             "indicator" => self.indicator(item.index, division),
             "variable" | "programme" | "check" => self.variable(item, division),
-            "book" => match self.pack.books.get(item.index).map(|book| book.of) {
-                Some(Entity::Register(register)) => self.number(self.facts.count(register, division).await?),
-                Some(of) => {
-                    let rows = self.results.and_then(|results| results.entities.get(&of));
-                    self.number(rows.map_or(0, |rows| rows.within(division).len() as u64))
-                }
-                None => Yield::default(),
-            },
             "procedure" => self.number(self.pack.procedures.get(item.index).map_or(0, |found| found.steps.len() as u64)),
             "book" => self.book(item.index, division),
             "match" => self.matching(item.index, division),
@@ -173,7 +164,7 @@ impl Live<'_> {
         let counting = Counting { pack: self.pack, places: self.places, snapshot, overrides, as_of };
         let table = counting.table(book, division, self.language);
         let filled = |row: &Row| row.cells.iter().flatten().filter(|figure| figure.value.is_some_and(|v| v != 0.0)).count();
-        number(table.map_or(0, |table| filled(&table.total)) as u64)
+        self.number(table.map_or(0, |table| filled(&table.total)) as u64)
     }
 
     fn matching(&self, index: usize, division: &str) -> Yield {

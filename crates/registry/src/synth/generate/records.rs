@@ -87,6 +87,8 @@ impl<'a> Generator<'a> {
         let Some(producer) = self.producers.get(index) else { return };
         let slots = producer.first..producer.first + producer.fields;
         state.before[slots.clone()].fill(None);
+        // A parent without records has nothing of the parent before.
+        state.cells[slots.clone()].fill(None);
         let year = state.cells[YEAR].take();
         for period in &producer.periods {
             state.cells[YEAR] = period.map(|period| Value::Integer(i64::from(period)));

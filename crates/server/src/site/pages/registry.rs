@@ -302,7 +302,7 @@ async fn kept(site: &Shared, visit: &Visit, entity: Entity, code: &str) -> Resul
         let (facts, total) = site.facts.page(&listing).await?;
         if total > 0 {
             let table = file::children(&site.pack, id, &facts, &site.places, visit.language);
-            found.push(serde_json::json!({ "table": table, "total": figures::grouped(total as i64) }));
+            found.push(serde_json::json!({ "table": table, "total": visit.language.grouped(total as i64) }));
         }
     }
     Ok(found)
