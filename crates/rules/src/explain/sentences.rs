@@ -87,7 +87,7 @@ pub fn sentence(pack: &Pack, which: Sentence, language: &str, parts: &[&str]) ->
 
 /// See [`sentence`]; without a pack in Chinese or English.
 pub(super) fn said(pack: Option<&Pack>, which: Sentence, language: &str, parts: &[&str]) -> String {
-    let Some((_, key, zh, en)) = TABLE.iter().find(|(sentence, ..)| *sentence == which) else { return String::new() };
+    let Some(&(_, key, zh, en)) = TABLE.iter().find(|(sentence, ..)| *sentence == which) else { return String::new() };
     let form = if language.starts_with("zh") { zh } else { pack.and_then(|pack| pack.phrase(language, key)).unwrap_or(en) };
     // Parts are put in from the form, so that braces inside a part stay as they are.
     let mut text = String::new();

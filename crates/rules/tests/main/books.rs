@@ -23,7 +23,7 @@ books:
       - {by: household.income.wage, bands: [-100.5, 0, 20000], unit: money}
       - {by: household.kind, sum: months}
       - {title: {zh: 户均, en: Per household}, value: count(person.id), per: count(household.id), unit: number}
-      - {title: {zh: 村, en: Villages}, value: count(village.id) filter (where people is not null)}
+      - {title: {zh: 村, en: Villages}, value: count(village.id) filter (where village.people is not null)}
   kinds:
     title: {zh: 户, en: Households}
     of: household

@@ -36,10 +36,10 @@ pub(crate) enum Format {
 pub(crate) struct Place {
     /// Folder of the policy pack.
     #[arg(long, default_value = "policies/inner-mongolia")]
-    policy: PathBuf,
+    pub(crate) policy: PathBuf,
     /// Data folder of the registry.
     #[arg(long, default_value = "data")]
-    data: PathBuf,
+    pub(crate) data: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -57,9 +57,9 @@ enum Command {
         /// People in all; the full demo has 1 200 000.
         #[arg(long)]
         people: Option<u64>,
-        /// Day of the determination.
-        #[arg(long, default_value = "2016-12-31")]
-        as_of: String,
+        /// Day of the determination; the day of the demo's description when absent.
+        #[arg(long)]
+        as_of: Option<String>,
         /// End after the summary.
         #[arg(long)]
         no_serve: bool,
@@ -122,9 +122,9 @@ enum JournalCommand {
 /// What went wrong, with what to do.
 pub async fn main(arguments: Arguments) -> Result<()> {
     match arguments.command {
-        Command::Policy(command) => policy::run(command),
+        Command::Policy(command) => policy::run(command).await,
         Command::Demo { place, listen, people, as_of, no_serve } => {
-            serve::demo(&place, listen, people, &as_of, no_serve).await
+            serve::demo(&place, listen, people, as_of.as_deref(), no_serve).await
         }
         Command::Synth { place, people } => data::synth(&place, people).await,
         Command::Serve { place, listen } => serve::serve(&place, listen).await,

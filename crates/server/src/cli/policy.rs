@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use bangfu_policy::model::Pack;
+use bangfu_registry::views::figures::Language;
 use bangfu_registry::packs::{PackError, read as read_pack};
 use clap::Subcommand;
 
-use super::Format;
+use super::serve::site_of;
+use super::{Format, Place, open};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
@@ -26,6 +28,9 @@ pub(crate) enum PolicyCommand {
     Coverage {
         /// Folder of the pack.
         folder: PathBuf,
+        /// Data folder of a registry: what each item yields there, and which clauses yield nothing.
+        #[arg(long)]
+        data: Option<PathBuf>,
         /// How the answer is written.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
@@ -45,14 +50,17 @@ pub(crate) fn read(folder: &Path) -> Result<Pack> {
     }
 }
 
-pub(crate) fn run(command: PolicyCommand) -> Result<()> {
+pub(crate) async fn run(command: PolicyCommand) -> Result<()> {
     match command {
         PolicyCommand::Check { folder } => {
             check(&read(&folder)?);
             Ok(())
         }
         PolicyCommand::Test { folder } => test(&read(&folder)?),
-        PolicyCommand::Coverage { folder, format } => coverage(&read(&folder)?, format),
+        PolicyCommand::Coverage { folder, data: None, format } => coverage(&read(&folder)?, format),
+        PolicyCommand::Coverage { folder, data: Some(data), format } => {
+            working(&Place { policy: folder, data }, format).await
+        }
     }
 }
 
@@ -96,5 +104,26 @@ fn coverage(pack: &Pack, format: Format) -> Result<()> {
         println!("{} {}\n    {items}", clause.clause, clause.phrase);
     }
     println!("{} of {} clauses have at least one item", coverage.covered, coverage.clauses.len());
+    Ok(())
+}
+
+/// What the items of each clause yield in a registry.
+async fn working(place: &Place, format: Format) -> Result<()> {
+    let home = open(place).await?;
+    let site = site_of(&home).await?;
+    let language = Language::built_in(super::language(&home.pack, None)?).unwrap_or(Language::ENGLISH);
+    let clauses = site.live(language).coverage().await?;
+    if format == Format::Json {
+        println!("{}", serde_json::to_string_pretty(&clauses)?);
+        return Ok(());
+    }
+    for clause in &clauses {
+        println!("{} {}{}", clause.clause, clause.phrase, if clause.works() { "" } else { " – nothing yet" });
+        for (kind, id, found) in &clause.items {
+            println!("    {kind} {id}: {}", if found.works { found.text.as_str() } else { "–" });
+        }
+    }
+    let working = clauses.iter().filter(|clause| clause.works()).count();
+    println!("{working} of {} clauses yield something in {}", clauses.len(), place.data.display());
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use bangfu_registry::home::Home;
+use bangfu_registry::synth;
 
 use super::run::{print_differences, print_summary, run_with_bar};
 use super::{Place, data, day, open, policy};
@@ -15,10 +16,14 @@ pub(crate) async fn demo(
     place: &Place,
     listen: SocketAddr,
     people: Option<u64>,
-    as_of: &str,
+    as_of: Option<&str>,
     no_serve: bool,
 ) -> Result<()> {
-    let as_of = day(as_of)?;
+    let as_of = match as_of {
+        Some(day) => day.to_owned(),
+        None => synth::demo::read_spec(&place.policy)?.as_of,
+    };
+    let as_of = day(&as_of)?;
     if Home::exists(&place.data) {
         println!("{} is used as it is", place.data.display());
     } else {
@@ -40,12 +45,8 @@ pub(crate) async fn serve(place: &Place, listen: SocketAddr) -> Result<()> {
     serve_home(home, listen).await
 }
 
-async fn serve_home(home: Home, listen: SocketAddr) -> Result<()> {
-    if !listen.ip().is_loopback() {
-        bail!(
-            "{listen} is not a loopback address: without log-in everybody could read every file; use 127.0.0.1 and a tunnel"
-        );
-    }
+/// A site over a registry and its last run.
+pub(crate) async fn site_of(home: &Home) -> Result<Site> {
     let last = home.store.runs().await?.into_iter().find(|run| run.state == "done");
     let sources = Sources {
         pack_folder: home.pack_folder.clone(),
@@ -54,7 +55,16 @@ async fn serve_home(home: Home, listen: SocketAddr) -> Result<()> {
         synthetic: home.folder.join("synthetic.json").exists(),
         today: clock::today(),
     };
-    let site = Site::open(Arc::clone(&home.pack), home.store.clone(), &sources).await?;
+    Ok(Site::open(Arc::clone(&home.pack), home.store.clone(), &sources).await?)
+}
+
+async fn serve_home(home: Home, listen: SocketAddr) -> Result<()> {
+    if !listen.ip().is_loopback() {
+        bail!(
+            "{listen} is not a loopback address: without log-in everybody could read every file; use 127.0.0.1 and a tunnel"
+        );
+    }
+    let site = site_of(&home).await?;
     println!("\nhttp://{listen}/");
     site::serve(listen, site).await?;
     Ok(())

@@ -98,6 +98,24 @@ impl Site {
             today: sources.today,
         })
     }
+
+    /// Where items of the policy are looked up.
+    pub fn live(&self, language: Language) -> Live<'_> {
+        Live {
+            pack: &self.pack,
+            places: &self.places,
+            facts: &self.facts,
+            results: self.results.as_deref(),
+            snapshot: self.snapshot.as_deref(),
+            day: self.as_of(),
+            language,
+        }
+    }
+
+    /// The day that pages speak of: that of the last run.
+    pub fn as_of(&self) -> i32 {
+        self.results.as_ref().map_or(self.today, |results| results.as_of)
+    }
 }
 
 type Run = (Option<Results>, Option<Arc<Snapshot>>);
@@ -221,24 +239,6 @@ impl Inner {
     pub fn run_line(&self, language: Language) -> Option<String> {
         let day = figures::day(self.results.as_ref()?.as_of.into(), language);
         Some(self.texts.get(language, "foot-run", &[("day", day)]))
-    }
-
-    /// Where items of the policy are looked up for a visitor.
-    pub fn live(&self, visit: &Visit) -> Live<'_> {
-        Live {
-            pack: &self.pack,
-            places: &self.places,
-            facts: &self.facts,
-            results: self.results.as_deref(),
-            snapshot: self.snapshot.as_deref(),
-            day: self.as_of(),
-            language: visit.language,
-        }
-    }
-
-    /// The day that pages speak of: that of the last run.
-    pub fn as_of(&self) -> i32 {
-        self.results.as_ref().map_or(self.today, |results| results.as_of)
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
+use bangfu_policy::books::Book;
 use bangfu_policy::model::Variable;
 use serde_json::Value as Json;
 
@@ -127,6 +128,10 @@ async fn every_answer_has_the_shape_that_is_described() {
         let schema = content(&operation["responses"]["200"], "application/json");
         let addresses = match path {
             "/api/v1/registers/{id}" => vec!["/api/v1/registers/household".to_owned()],
+            "/api/v1/books/{id}" => {
+                let address = |book: &Book| format!("/api/v1/books/{}?division=150421", book.id);
+                registry().await.pack.books.iter().map(address).collect()
+            }
             "/api/v1/determinations/{id}" => {
                 let address = |v: &Variable| format!("/api/v1/determinations/{}?division=150421&limit=5", v.id);
                 registry().await.pack.variables.iter().map(address).collect()

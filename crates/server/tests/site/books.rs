@@ -105,7 +105,8 @@ async fn the_form_and_the_csv_say_what_the_page_says() {
             assert_eq!(page.status, StatusCode::OK, "{}", page.text);
             let shown = cells(&page.text);
             assert!(shown.len() > 1, "{id} {division}");
-            for (kind, above) in [("xlsx", 4), ("csv", 1)] {
+            // Title, notes and a head of one or two rows; a CSV has its head only.
+            for (kind, most) in [("xlsx", 4), ("csv", 1)] {
                 let file = get(&router, &format!("/books/{id}/export.{kind}?division={division}"), "lang=en").await;
                 assert_eq!(file.status, StatusCode::OK);
                 let folder = tempfile::tempdir().unwrap();
@@ -117,7 +118,8 @@ async fn the_form_and_the_csv_say_what_the_page_says() {
                     true
                 })
                 .unwrap();
-                assert_eq!(rows.len() - above, shown.len(), "{id} {division} {kind}");
+                let above = rows.len() - shown.len();
+                assert!((1..=most).contains(&above), "{id} {division} {kind}: {above} rows above");
                 if kind == "xlsx" {
                     assert!(rows[0][0].contains("Tried"), "{:?}", rows[0]);
                     assert!(rows[1][0].contains("31 December 2016"), "{:?}", rows[1]);

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
 use bangfu_registry::views::figures::Language;
-use bangfu_registry::views::live::Live;
 use bangfu_server::site;
 
 use super::fixture::{get, open, registry};
@@ -29,15 +28,7 @@ fn page(kind: &str, id: &str) -> String {
 async fn every_clause_works_and_every_item_that_cites_one_yields_something() {
     let pack = &registry().await.pack;
     let site = open().await;
-    let live = Live {
-        pack,
-        places: &site.places,
-        facts: &site.facts,
-        results: site.results.as_deref(),
-        snapshot: site.snapshot.as_deref(),
-        day: site.results.as_ref().unwrap().as_of,
-        language: Language::ENGLISH,
-    };
+    let live = site.live(Language::ENGLISH);
     let clauses = live.coverage().await.unwrap();
     assert_eq!(clauses.len(), pack.articles.iter().map(|article| article.clauses.len()).sum::<usize>());
     let idle: Vec<&str> = clauses.iter().filter(|clause| !clause.works()).map(|clause| &*clause.clause).collect();

@@ -23,7 +23,7 @@ pub async fn contents(State(site): State<Shared>, visit: Visit) -> Page {
     let clauses: usize = articles.iter().map(|article| article.clauses).sum();
     let implemented: usize = articles.iter().map(|article| article.implemented).sum();
     let mut by_article: BTreeMap<String, usize> = articles.iter().map(|article| (article.id.clone(), 0)).collect();
-    for clause in site.live(&visit).coverage().await?.iter().filter(|clause| clause.works()) {
+    for clause in site.live(visit.language).coverage().await?.iter().filter(|clause| clause.works()) {
         *by_article.entry(clause.article.clone()).or_default() += 1;
     }
     let working: usize = by_article.values().sum();
@@ -35,7 +35,7 @@ pub async fn contents(State(site): State<Shared>, visit: Visit) -> Page {
 pub async fn article(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
     let article =
         policy::article(&site.pack, &id, visit.language).ok_or_else(|| PageError::not_found("article", id))?;
-    let live = site.live(&visit);
+    let live = site.live(visit.language);
     let mut figures = BTreeMap::new();
     let mut working = Vec::new();
     for clause in &article.clauses {
