@@ -6,6 +6,7 @@ use super::mapped::{FieldUse, Target};
 use crate::exchange::columns::{self, Part};
 
 /// What a header means in a list of one register; the inner none: known, and nothing is read from it.
+#[expect(clippy::option_option, reason = "unknown, known and skipped, known and read are three answers")]
 pub(super) fn recognised(pack: &Pack, register: RegisterId, cell: &str) -> Option<Option<Target>> {
     let cell = cell.trim().trim_end_matches('*').trim();
     let field = |field: u16| Target::Field(FieldUse::whole(FieldRef { register, field }));

@@ -281,13 +281,15 @@ pub(crate) async fn addresses() -> Vec<String> {
             }
             // Files of records: the tests of attachments send some.
             path if path.starts_with("/registry/{id}/{record}/files") => Vec::new(),
-            // They take forms only.
-            "/registry/{id}/queries" | "/registry/{id}/queries/{query}/remove" => Vec::new(),
-            // Forms of the history's page.
-            "/registry/{id}/{record}/undo" | "/registry/{id}/{record}/restore" => Vec::new(),
+            // Forms of the list's and the history's pages.
+            "/registry/{id}/queries"
+            | "/registry/{id}/queries/{query}/remove"
+            | "/registry/{id}/{record}/undo"
+            | "/registry/{id}/{record}/restore" => Vec::new(),
             // Imports under way, and files.
-            "/registry/{id}/import/{job}" | "/registry/{id}/import/{job}/errors.xlsx" => Vec::new(),
-            "/registry/{id}/template.xlsx" => Vec::new(),
+            "/registry/{id}/import/{job}"
+            | "/registry/{id}/import/{job}/errors.xlsx"
+            | "/registry/{id}/template.xlsx" => Vec::new(),
             "/registry/{id}/{record}" => {
                 let files = registry.households.iter().take(2).map(|key| format!("/registry/household/{key}"));
                 files.chain(["/registry/village_year/~1".to_owned(), "/registry/person/~1".to_owned()]).collect()

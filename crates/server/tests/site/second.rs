@@ -79,7 +79,7 @@ async fn addresses(home: &Home, deepest: &str) -> Vec<String> {
         if path.starts_with("/api/v1")
             || path.starts_with("/assets")
             || path.contains("/export")
-            || path.ends_with(".json")
+            || path == "/registry/datapackage.json"
         {
             continue;
         }

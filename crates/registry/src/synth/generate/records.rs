@@ -101,7 +101,7 @@ impl<'a> Generator<'a> {
             state.cells[YEAR] = period.map(|period| Value::Integer(i64::from(period)));
             let mut count = 0;
             for records in &producer.records {
-                let wanted = self.wanted(index, records, state);
+                let wanted = wanted(index, records, state);
                 for _ in 0..wanted {
                     count += 1;
                     state.record = count;
@@ -121,19 +121,6 @@ impl<'a> Generator<'a> {
             before[slots.clone()].clone_from_slice(&cells[slots.clone()]);
         }
         state.cells[YEAR] = year;
-    }
-
-    /// How many records of one kind the parent in the cells has.
-    fn wanted(&self, index: usize, records: &Records, state: &mut State<'_, '_>) -> i64 {
-        if !holds(&records.when, &state.cells) {
-            return 0;
-        }
-        let Some(draw) = state.draws.get_mut(index) else { return 0 };
-        if records.chance < 1.0 && !draw.chance(records.chance) {
-            return 0;
-        }
-        let [low, high] = records.repeat;
-        if low == high { low } else { draw.between(low, high) }
     }
 
     /// Fills the fields of one record: the first rule that applies to a field sets it.
@@ -310,6 +297,19 @@ impl<'a> Generator<'a> {
         }
     }
 }
+/// How many records of one kind the parent in the cells has.
+fn wanted(index: usize, records: &Records, state: &mut State<'_, '_>) -> i64 {
+    if !holds(&records.when, &state.cells) {
+        return 0;
+    }
+    let Some(draw) = state.draws.get_mut(index) else { return 0 };
+    if records.chance < 1.0 && !draw.chance(records.chance) {
+        return 0;
+    }
+    let [low, high] = records.repeat;
+    if low == high { low } else { draw.between(low, high) }
+}
+
 fn holds(tests: &[Test], cells: &[Option<Value>]) -> bool {
     tests.iter().all(|test| match (&test.accepts, cells.get(test.slot).and_then(Option::as_ref)) {
         (Accepts::Missing, cell) => cell.is_none(),
