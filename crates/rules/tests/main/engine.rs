@@ -10,8 +10,12 @@ use bangfu_rules::interpret::{Interpreter, stored};
 
 /// Compares every variable of every record; returns how many values were compared.
 pub(crate) fn compare(pack: &Pack, frame: &Frame, threads: usize) -> usize {
-    let request = Request { threads, ..Request::default() };
-    let program = Program::compile(pack, frame, &request);
+    compare_asked(pack, frame, &Request { threads, ..Request::default() })
+}
+
+/// The same for what a request asks for.
+fn compare_asked(pack: &Pack, frame: &Frame, request: &Request) -> usize {
+    let program = Program::compile(pack, frame, request);
     let outcome = program.run();
     let mut interpreter = Interpreter::new(pack, frame, &[]);
     let mut compared = 0;
@@ -62,7 +66,12 @@ fn cases_of_the_packs_hold_in_vectors_too() {
         for case in &pack.tests {
             let needs = bangfu_rules::needs::Needs::everything(&pack);
             let (frame, _) = bangfu_rules::cases::frame(&pack, &needs, case);
-            compared += compare(&pack, &frame, 1);
+            // A case has records of few entities; planning what has no rows takes the longest.
+            let has_rows = |entity: Entity| frame.tables.get(&entity).is_some_and(|table| table.rows > 0);
+            let asked = (0..pack.variables.len()).filter(|n| has_rows(pack.variables[*n].of));
+            let outputs = Some(asked.map(|n| bangfu_policy::model::VariableId(n as u16)).collect());
+            let request = Request { threads: 1, outputs, indicators: false, ..Request::default() };
+            compared += compare_asked(&pack, &frame, &request);
         }
         assert!(compared > 100 || pack.tests.is_empty(), "{folder}: {compared}");
     }

@@ -281,13 +281,12 @@ pub(crate) async fn addresses() -> Vec<String> {
             }
             // Files of records: the tests of attachments send some.
             path if path.starts_with("/registry/{id}/{record}/files") => Vec::new(),
-            // Forms of the list's and the history's pages.
+            // Forms of the list's and the history's pages, imports under way, and files.
             "/registry/{id}/queries"
             | "/registry/{id}/queries/{query}/remove"
             | "/registry/{id}/{record}/undo"
-            | "/registry/{id}/{record}/restore" => Vec::new(),
-            // Imports under way, and files.
-            "/registry/{id}/import/{job}"
+            | "/registry/{id}/{record}/restore"
+            | "/registry/{id}/import/{job}"
             | "/registry/{id}/import/{job}/errors.xlsx"
             | "/registry/{id}/template.xlsx" => Vec::new(),
             "/registry/{id}/{record}" => {
