@@ -2,7 +2,7 @@
 
 mod records;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use arrow::array::RecordBatch;
 use bangfu_policy::model::{Entity, Pack, RegisterId, Value};
@@ -62,6 +62,8 @@ pub struct Generator<'a> {
     /// All divisions that are neither groups nor villages, sorted by code.
     others: Vec<String>,
     as_of: i64,
+    /// Villages with units, when the population is smaller than described: others have no records then.
+    settled: Option<HashSet<usize>>,
     faults: Vec<Fault>,
     /// Division-attached records that are data, not chance: first values by division code and slot.
     given: HashMap<String, Vec<(usize, Value)>>,
@@ -124,7 +126,9 @@ impl<'a> Generator<'a> {
         others.sort();
         let as_of = spec.as_of.parse::<jiff::civil::Date>().map(day_of);
         let as_of = as_of.map_err(|_| content("as_of", format!("`{}` is no date", spec.as_of), "write yyyy-mm-dd"))?;
+        let settled = (scale < 1.0).then(|| plan.units.iter().map(|unit| unit.village as usize).collect());
         let mut generator = Self {
+            settled,
             pack,
             spec,
             names,
@@ -403,6 +407,9 @@ impl<'a> Generator<'a> {
             }
             let lowest = level + 1 == self.pack.levels.len();
             for (village, code) in codes {
+                if lowest && self.settled.as_ref().is_some_and(|settled| !settled.contains(&village)) {
+                    continue;
+                }
                 state.division.clone_from(&code);
                 state.village = village;
                 for index in &attached {
