@@ -81,7 +81,6 @@ async fn a_record_is_entered_corrected_undone_and_a_table_is_mended() {
 /// A record by hand.
 async fn enter(walk: &Walk, desk: &Desk, number: &str) {
     walk.go(&format!("/registry/household/new?division={}", desk.village().await)).await;
-    walk.type_into("v-household_no", "12").await;
     walk.type_into("v-head_name", "乌云其其格").await;
     walk.press(".actions button.main").await;
     let errors = walk.browser.find(By::Id("form-errors")).await.unwrap();
@@ -128,7 +127,9 @@ async fn mend(walk: &Walk, desk: &Desk, digit: &str) {
     };
     let good = format!("150421888888880{digit}");
     let wrong = desk.folder.path().join("wrong.xlsx");
-    std::fs::write(&wrong, book(header, vec![row(&good), row("12")])).unwrap();
+    let mut nowhere = row(&format!("150421888888882{digit}"));
+    nowhere[at("Division code")] = "999999999999".to_owned();
+    std::fs::write(&wrong, book(header, vec![row(&good), nowhere])).unwrap();
     walk.go("/registry/household/import").await;
     walk.upload(&wrong).await;
     let text = walk.text().await;
