@@ -166,9 +166,7 @@ async fn rows_lead_to_lower_divisions_and_wrong_names_are_told() {
     assert!(page.text.contains("1,000–2,855 yuan") && page.text.contains("5,000.50 yuan and more"), "bands");
     let index = get(&router, "/books", "lang=en").await.text;
     let place = |id: &str| index.find(&format!("/books/{id}\"")).unwrap_or_else(|| panic!("no {id}"));
-    let (third, tenth) = (place("tried_villages"), place("tried_causes"));
-    let group = |at: usize| index[..at].rfind("<h2").unwrap_or(0);
-    assert!(group(third) != group(tenth) || third < tenth, "90.3 comes before 90.10");
+    assert!(place("tried_villages") < place("tried_causes"), "90.3 comes before 90.10");
     for (address, status) in [
         ("/books/nonsense", StatusCode::NOT_FOUND),
         ("/books/tried_ages/export.pdf", StatusCode::NOT_FOUND),
