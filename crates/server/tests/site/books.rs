@@ -41,9 +41,8 @@ async fn rows_add_up_to_the_total_at_every_level() {
             assert_eq!(table.cells().count(), table.total.cells.len(), "{}", book.id);
             // What lies in the division itself is in none of the lower ones.
             let pack = &site.pack;
-            let lies = std::iter::once(book.of).chain(pack.ancestors(book.of));
-            let lies =
-                lies.filter_map(|entity| if let Entity::Level(level) = entity { Some(level) } else { None }).next();
+            let mut lies = std::iter::once(book.of).chain(pack.ancestors(book.of));
+            let lies = lies.find_map(|entity| if let Entity::Level(level) = entity { Some(level) } else { None });
             let below = site.places.level_id(&division).is_some_and(|level| lies.is_some_and(|lies| lies > level));
             if table.rows.is_empty() || (book.lines.is_empty() && !below) {
                 continue;
