@@ -1,4 +1,4 @@
-//! The site: every page in both languages, valid HTML, and no finding of axe in a real browser.
+//! The site: every page in both languages, valid HTML, and no finding of axe on the pages that it looks at in a real browser.
 
 mod api;
 mod boards;
