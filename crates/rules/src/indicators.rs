@@ -17,7 +17,6 @@ use crate::distribution::{Deprived, Index, Unit, alkire_foster, measure};
 use crate::engine::gather::Gathered;
 use crate::engine::{Layout, Wanted, canonical};
 use crate::frame::Frame;
-use crate::results::IndicatorRow;
 
 /// Sums, or sums over sums: what an indicator or a cell of a book is.
 #[derive(Clone, Copy)]
@@ -122,14 +121,24 @@ pub(crate) fn figures(
     sums: &Sums<'_>,
     value: &Value<'_>,
 ) -> Figures {
-    levels(pack).into_iter().map(|level| quotients(pack, frame, layout, level, quotient, sums, value)).collect()
+    let told = |level: &Entity| {
+        quotient.aggregates().all(|aggregate| {
+            let base = base(pack, aggregate.over);
+            base == *level || pack.is_below(base, *level)
+        })
+    };
+    let of_level = |level| match told(&level) {
+        true => quotients(pack, frame, layout, level, quotient, sums, value),
+        false => Vec::new(),
+    };
+    levels(pack).into_iter().map(of_level).collect()
 }
 
 fn levels(pack: &Pack) -> Vec<Entity> {
     (0..pack.levels.len()).map(|index| Entity::Level(LevelId(index as u16))).collect()
 }
 
-/// Figures of one indicator: for each level, for each of its divisions.
+/// Figures of one indicator: for each level, for each of its divisions; nothing for levels below its records.
 pub type Figures = Vec<Vec<Figure>>;
 
 /// An indicator of one division.
@@ -143,26 +152,6 @@ pub struct Figure {
     pub value: Option<f64>,
     /// Rows that could not be counted.
     pub unknown: i64,
-}
-
-/// The figures with the names of divisions, levels and indicators beside them, for the result folder.
-pub fn rows(pack: &Pack, frame: &Frame, figures: &[Figures]) -> Vec<IndicatorRow> {
-    let mut rows = Vec::new();
-    for (indicator, figures) in pack.indicators.iter().zip(figures) {
-        for (index, (level, figures)) in pack.levels.iter().zip(figures).enumerate() {
-            let Some(table) = frame.tables.get(&Entity::Level(LevelId(index as u16))) else { continue };
-            rows.extend(table.keys.iter().zip(figures).map(|(code, figure)| IndicatorRow {
-                division: code.clone(),
-                level: level.id.clone(),
-                indicator: indicator.id.clone(),
-                numerator: figure.numerator,
-                denominator: figure.denominator,
-                value: figure.value,
-                unknown: figure.unknown,
-            }));
-        }
-    }
-    rows
 }
 
 /// Rows of `below` under each row of a level.

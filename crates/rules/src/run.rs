@@ -100,7 +100,7 @@ pub fn run(
 /// What is left to write.
 struct Done<'p> {
     writer: results::Writer<'p>,
-    indicators: Vec<results::IndicatorRow>,
+    indicators: results::IndicatorTable,
     warnings: Vec<Warning>,
     hash: String,
 }
@@ -119,7 +119,7 @@ fn whole<'p>(
     stages.add("evaluate", evaluate.as_secs_f64() * 1e3);
     stages.add("indicators", indicators.as_secs_f64() * 1e3);
     let clock = Instant::now();
-    let indicators = crate::indicators::rows(pack, &reading.frame, &outcome.indicators);
+    let indicators = results::IndicatorTable::new(pack, &reading.frame, outcome.indicators);
     let mut writer = results::Writer::new(out, pack)?;
     writer.append(&reading.frame, &outcome.entities)?;
     stages.add("write", clock.elapsed().as_secs_f64() * 1e3);
@@ -184,7 +184,7 @@ fn by_parts<'p>(
     }
     let indicators = stages.time("indicators", || {
         let (frame, figures): (Frame, _) = Partial::join(pack, &partials);
-        crate::indicators::rows(pack, &frame, &figures)
+        results::IndicatorTable::new(pack, &frame, figures)
     });
     let hash = stages.time("read", || snapshot::snapshot_hash(snapshot))?;
     Ok(Some(Done { writer, indicators, warnings: together(warnings), hash }))

@@ -317,9 +317,9 @@ impl Results {
             .collect();
         let mut all = Self::new(day, entities?);
         all.overrides = overrides(pack, &summary);
-        for (indicator, row) in results::read_indicators(folder, pack)? {
-            all.add_figure(&row.division, indicator, Figure { value: row.value, unknown: row.unknown });
-        }
+        results::read_indicators(folder, pack, |indicator, _, code, figure| {
+            all.add_figure(code, indicator, Figure { value: figure.value, unknown: figure.unknown });
+        })?;
         Ok(all)
     }
 
@@ -330,7 +330,10 @@ impl Results {
 
     /// Adds an indicator's value.
     pub fn add_figure(&mut self, code: &str, indicator: IndicatorId, figure: Figure) {
-        let row = self.figures.entry(code.to_owned()).or_default();
+        if !self.figures.contains_key(code) {
+            self.figures.insert(code.to_owned(), Vec::new());
+        }
+        let Some(row) = self.figures.get_mut(code) else { return };
         if row.len() <= indicator.index() {
             row.resize(indicator.index() + 1, None);
         }

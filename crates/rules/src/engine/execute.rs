@@ -18,7 +18,7 @@ use super::kernels::{NarrowLanes, Same, Source, View, WideLanes, and_into, compa
 use super::layout::Layout;
 use super::numbers::{Minus, Plus, Times, compare_quotient, divide, integers, rescale};
 use super::parameters::parameter_values;
-use super::plan::{Action, Operand, Pass, Plan, Step};
+use super::plan::{Action, Keep, Operand, Pass, Plan, Step};
 use crate::frame::Frame;
 
 /// Values below this magnitude divide exactly in double precision.
@@ -85,7 +85,7 @@ pub(super) fn run(
         let rows = chunk.range(step.entity);
         let mut out = std::mem::take(&mut work.slots[step.out]);
         dispatch(shared, step, chunk, &rows, work, &mut out);
-        if step.keep {
+        if step.keep != Keep::No {
             keep(rows.len(), &out);
         }
         work.slots[step.out] = out;

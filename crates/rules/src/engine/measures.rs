@@ -7,7 +7,7 @@ use bangfu_policy::ir::{ExprId, Scalar};
 use bangfu_policy::model::{Pack, ParameterId};
 use rayon::prelude::*;
 
-use super::{Beginning, EngineError, Layout, Program, Request, Wanted};
+use super::{Beginning, EngineError, Evaluated, Layout, Program, Request, Wanted};
 use crate::frame::Frame;
 use crate::indicators::{Figures, Quotient, division_roots, figures, gathers};
 
@@ -35,7 +35,7 @@ pub(crate) fn measure(
             wanted: gathers(pack, some.iter().copied()),
         };
         let program = Program::begin(pack, frame, &request, beginning);
-        let (kept, gathered) = program.evaluate()?;
+        let Evaluated { kept, gathered, .. } = program.evaluate()?;
         let places: HashMap<&Wanted, usize> = program.plan.wanted.iter().zip(0..).collect();
         let sums = |wanted: &Wanted| gathered.get(*places.get(wanted)?).map(Vec::as_slice);
         let value = |id: ExprId| program.reader(&kept, id);

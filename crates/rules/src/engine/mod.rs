@@ -20,6 +20,7 @@ mod measures;
 mod nodes;
 mod numbers;
 mod packed;
+mod packed_column;
 mod parameters;
 mod partial;
 mod plan;
@@ -45,8 +46,9 @@ use kept::{Filled, Part, Room};
 pub(crate) use layout::Layout;
 pub(crate) use measures::measure;
 pub use nodes::nodes;
+use packed_column::PackedPart;
 pub use partial::Partial;
-use plan::{Operand, Pass, Plan, Tree, tree_of};
+use plan::{Keep, Operand, Pass, Plan, Step, Tree, tree_of};
 pub(crate) use plan::{Wanted, canonical};
 use ranges::Bounds;
 pub use what_if::Baseline;
@@ -105,6 +107,16 @@ pub struct Program<'a> {
 /// Values of nodes in all rows.
 type Values = HashMap<ExprId, Arc<Buffer>>;
 
+/// What an evaluation leaves.
+struct Evaluated {
+    /// Values that are read row by row.
+    kept: Values,
+    /// Values of nodes that only the results read.
+    packed: HashMap<ExprId, Column>,
+    /// What was gathered by division, in the order of the plan's wishes.
+    gathered: Vec<Vec<Gathered>>,
+}
+
 /// What an evaluation may begin with.
 #[derive(Default)]
 struct Beginning {
@@ -126,18 +138,18 @@ impl<'a> Program<'a> {
     fn begin(pack: &'a Pack, frame: &'a Frame, request: &Request, beginning: Beginning) -> Self {
         let all = || (0..pack.variables.len()).map(|index| VariableId(index as u16)).collect();
         let outputs: Vec<VariableId> = request.outputs.clone().unwrap_or_else(all);
-        let mut roots: Vec<ExprId> =
+        let results: Vec<ExprId> =
             outputs.iter().filter_map(|id| pack.variables.get(id.index())).map(|variable| variable.root).collect();
+        let mut roots = beginning.kept;
         let summed = beginning.wanted.iter().flat_map(|wanted| wanted.value.into_iter().chain(wanted.filter)).collect();
         let mut wanted = beginning.wanted;
         if request.indicators {
             wanted.extend(crate::indicators::wanted(pack));
             roots.extend(crate::indicators::distribution_roots(pack));
         }
-        roots.extend(beginning.kept);
         let layout = beginning.layout.unwrap_or_else(|| Arc::new(Layout::new(pack, frame)));
         let known = beginning.given.iter().map(|(id, (lane, bounds, _))| (*id, (*lane, *bounds))).collect();
-        let plan = plan::plan(pack, (frame, &layout), &request.overrides, &known, &roots, &wanted);
+        let plan = plan::plan(pack, (frame, &layout), &request.overrides, &known, (&results, &roots), &wanted);
         let given = beginning.given.into_iter().map(|(id, (.., values))| (id, values)).collect();
         Self { pack, frame, request: request.clone(), outputs, plan, layout, given, summed }
     }
@@ -161,19 +173,20 @@ impl<'a> Program<'a> {
     /// As [`Program::run`].
     pub fn run_timed(&self) -> Result<(Outcome, Duration, Duration), EngineError> {
         let started = Instant::now();
-        let (kept, gathered) = self.evaluate()?;
+        let found = self.evaluate()?;
         let evaluated = started.elapsed();
-        let outcome = self.outcome(kept, &gathered);
+        let outcome = self.outcome(found);
         Ok((outcome, evaluated, started.elapsed().saturating_sub(evaluated)))
     }
 
     /// Values of all nodes that are kept, and what was gathered by division.
-    fn evaluate(&self) -> Result<(Values, Vec<Vec<Gathered>>), EngineError> {
+    fn evaluate(&self) -> Result<Evaluated, EngineError> {
         let threads = match self.request.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
         let mut kept = self.given.clone();
+        let mut packed = HashMap::new();
         let mut gathered: Vec<Vec<Gathered>> =
             self.plan.wanted.iter().map(|wanted| vec![Gathered::EMPTY; self.rows(wanted.level)]).collect();
         let mut failures: Vec<Failure> = Vec::new();
@@ -192,24 +205,41 @@ impl<'a> Program<'a> {
                 gathered: &division_values,
             };
             let spans = self.spans(pass, if pass.tree == Tree::Divisions { 1 } else { threads });
-            let keeps: Vec<_> = pass.steps.iter().filter(|step| step.keep).collect();
-            let mut rooms: Vec<Room> = keeps.iter().map(|step| Room::new(step.lane, self.rows(step.entity))).collect();
+            let keeps: Vec<&Step> = pass.steps.iter().filter(|step| step.keep != Keep::No).collect();
+            let rows_of = |step: &Step| if step.keep == Keep::Rows { self.rows(step.entity) } else { 0 };
+            let mut rooms: Vec<Room> = keeps.iter().map(|step| Room::new(step.lane, rows_of(step))).collect();
             let mut tasks: Vec<Task<'_>> = spans.iter().map(|span| self.task(pass, span)).collect();
             for (room, step) in rooms.iter_mut().zip(&keeps) {
                 let lengths: Vec<usize> = tasks.iter().map(|task| task.whole.range(step.entity).len()).collect();
+                if step.keep == Keep::Packed {
+                    for (task, rows) in tasks.iter_mut().zip(lengths) {
+                        task.parts.push(Place::Packed(PackedPart::new(step.lane, self.bounds(step.node), rows)));
+                    }
+                    continue;
+                }
                 for (task, part) in tasks.iter_mut().zip(room.split(lengths.into_iter())) {
-                    task.parts.push(part);
+                    task.parts.push(Place::Rows(part));
                 }
             }
             let run = |task| self.run_span(&shared, pass, task);
-            let results: Vec<SpanResult> = if tasks.len() > 1 {
+            let mut results: Vec<SpanResult> = if tasks.len() > 1 {
                 tasks.into_par_iter().map(run).collect()
             } else {
                 tasks.into_iter().map(run).collect()
             };
-            for (index, (step, room)) in keeps.iter().zip(rooms).enumerate() {
-                let parts: Vec<Filled> = results.iter().filter_map(|span| span.filled.get(index).copied()).collect();
-                kept.insert(step.node, Arc::new(room.finish(&parts)));
+            for (step, room) in keeps.iter().zip(rooms).rev() {
+                let (mut rows, mut columns) = (Vec::new(), Vec::new());
+                for left in results.iter_mut().filter_map(|span| span.left.pop()) {
+                    match left {
+                        Left::Rows(filled) => rows.push(filled),
+                        Left::Packed(part) => columns.push(part),
+                    }
+                }
+                if step.keep == Keep::Rows {
+                    kept.insert(step.node, Arc::new(room.finish(&rows)));
+                } else if let Some(all) = columns.into_iter().reduce(PackedPart::joined) {
+                    packed.insert(step.node, all.finish(self.bounds(step.node)));
+                }
             }
             for span in results {
                 for (number, start, part) in span.gathered {
@@ -222,7 +252,11 @@ impl<'a> Program<'a> {
             }
         }
         self.verify(&failures)?;
-        Ok((kept, gathered))
+        Ok(Evaluated { kept, packed, gathered })
+    }
+
+    fn bounds(&self, id: ExprId) -> Bounds {
+        self.plan.bounds.get(&id).copied().unwrap_or(Bounds::WIDE)
     }
 
     fn rows(&self, entity: Entity) -> usize {
@@ -304,10 +338,10 @@ impl<'a> Program<'a> {
         for units in task.chunks {
             let chunk = self.chunk(pass.tree, units);
             let mut parts = task.parts.iter_mut();
-            execute::run(shared, pass, &chunk, &mut work, &mut |rows, buffer| {
-                if let Some(part) = parts.next() {
-                    part.push(buffer, rows);
-                }
+            execute::run(shared, pass, &chunk, &mut work, &mut |rows, buffer| match parts.next() {
+                Some(Place::Rows(part)) => part.push(buffer, rows),
+                Some(Place::Packed(part)) => part.push(buffer, rows),
+                None => {}
             });
             for (gather, (_, start, out)) in pass.gathers.iter().zip(&mut gathered) {
                 let offsets = self.layout.offsets(gather.level, gather.over);
@@ -318,7 +352,11 @@ impl<'a> Program<'a> {
                 });
             }
         }
-        SpanResult { filled: task.parts.iter().map(Part::filled).collect(), gathered, failures: work.failures }
+        let left = task.parts.into_iter().map(|part| match part {
+            Place::Rows(part) => Left::Rows(part.filled()),
+            Place::Packed(part) => Left::Packed(part),
+        });
+        SpanResult { left: left.collect(), gathered, failures: work.failures }
     }
 
     /// Asks the interpreter whether the failing operations were live.
@@ -367,7 +405,8 @@ impl<'a> Program<'a> {
         false
     }
 
-    fn outcome(&self, kept: Values, gathered: &[Vec<Gathered>]) -> Outcome {
+    fn outcome(&self, found: Evaluated) -> Outcome {
+        let Evaluated { kept, packed, gathered } = found;
         let mut indicators = Vec::new();
         if self.request.indicators {
             let sums = |wanted: &Wanted| {
@@ -377,45 +416,32 @@ impl<'a> Program<'a> {
             let value = |id: ExprId| self.reader(&kept, id);
             indicators = crate::indicators::compute(self.pack, self.frame, &self.layout, &sums, &value);
         }
-        Outcome { entities: self.columns(kept), indicators }
+        Outcome { entities: self.columns(kept, packed), indicators }
     }
 
     /// The outputs as columns.
-    fn columns(&self, mut kept: Values) -> HashMap<Entity, Vec<(VariableId, Column)>> {
+    fn columns(&self, kept: Values, mut packed: HashMap<ExprId, Column>) -> HashMap<Entity, Vec<(VariableId, Column)>> {
         let mut uses: HashMap<ExprId, usize> = HashMap::new();
-        let roots: Vec<(VariableId, ExprId)> = self
-            .outputs
-            .iter()
-            .filter_map(|id| Some((*id, canonical(self.pack, self.pack.variables.get(id.index())?.root))))
-            .collect();
+        let of = |id: &VariableId| Some((*id, canonical(self.pack, self.pack.variables.get(id.index())?.root)));
+        let roots: Vec<(VariableId, ExprId)> = self.outputs.iter().filter_map(of).collect();
         for (_, root) in &roots {
             *uses.entry(*root).or_default() += 1;
         }
-        let mut taken: Vec<(VariableId, ExprId, Option<Buffer>)> = Vec::new();
+        let mut entities: HashMap<Entity, Vec<(VariableId, Column)>> = HashMap::new();
         for (id, root) in roots {
+            let Some(variable) = self.pack.variables.get(id.index()) else { continue };
             let left = uses.entry(root).or_default();
             *left -= 1;
-            // The last variable with this root takes the values, others copy them.
-            let buffer = if *left == 0 { kept.remove(&root) } else { kept.get(&root).cloned() };
-            taken.push((id, root, buffer.map(Arc::unwrap_or_clone)));
-        }
-        let columns: Vec<(Entity, VariableId, Column)> = taken
-            .into_par_iter()
-            .filter_map(|(id, root, buffer)| {
-                let variable = self.pack.variables.get(id.index())?;
-                let column = match (self.plan.constants.get(&root), buffer) {
-                    (Some(value), _) => constant(*value, self.rows(variable.of)),
-                    (None, Some(buffer)) => {
-                        column(buffer, self.plan.lanes.get(&root).copied()?, self.plan.bounds.get(&root).copied()?)
-                    }
-                    (None, None) => return None,
-                };
-                Some((variable.of, id, column))
-            })
-            .collect();
-        let mut entities: HashMap<Entity, Vec<(VariableId, Column)>> = HashMap::new();
-        for (entity, id, column) in columns {
-            entities.entry(entity).or_default().push((id, column));
+            // The last variable with this root takes the column, others copy it.
+            let taken = if *left == 0 { packed.remove(&root) } else { packed.get(&root).cloned() };
+            let found = taken.or_else(|| match (self.plan.constants.get(&root), kept.get(&root)) {
+                (Some(value), _) => Some(constant(*value, self.rows(variable.of))),
+                (None, Some(buffer)) => {
+                    Some(column(buffer, self.plan.lanes.get(&root).copied()?, self.plan.bounds.get(&root).copied()?))
+                }
+                (None, None) => None,
+            });
+            entities.entry(variable.of).or_default().extend(found.map(|column| (id, column)));
         }
         entities
     }
@@ -451,26 +477,38 @@ struct Task<'a> {
     /// Rows of all its chunks.
     whole: Chunk,
     /// Where the values of the steps that are kept go, in the order of the steps.
-    parts: Vec<Part<'a>>,
+    parts: Vec<Place<'a>>,
+}
+
+/// Where a thread's values of a step go.
+enum Place<'a> {
+    Rows(Part<'a>),
+    Packed(PackedPart),
+}
+
+/// What a thread leaves of a step.
+enum Left {
+    Rows(Filled),
+    Packed(PackedPart),
 }
 
 /// What it leaves.
 struct SpanResult {
-    filled: Vec<Filled>,
+    left: Vec<Left>,
     /// Position of the gather, first row of the level, what was gathered.
     gathered: Vec<(usize, usize, Vec<Gathered>)>,
     failures: Vec<Failure>,
 }
 
-fn column(buffer: Buffer, lane: Lane, bounds: Bounds) -> Column {
-    let validity = (!buffer.all_valid).then(|| pack_bits(&buffer.valid));
-    let within = |bound: i128| bound.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
-    let range = (within(bounds.low), within(bounds.high));
-    match lane {
-        Lane::Mask => Column { lanes: Lanes::Bits(pack_bits(&buffer.mask)), validity, range: (0, 1) },
-        Lane::Narrow => Column { lanes: Lanes::I32(buffer.narrow), validity, range },
-        Lane::Wide => Column { lanes: Lanes::I64(buffer.wide), validity, range },
-    }
+fn column(buffer: &Buffer, lane: Lane, bounds: Bounds) -> Column {
+    let rows = match lane {
+        Lane::Mask => buffer.mask.len(),
+        Lane::Narrow => buffer.narrow.len(),
+        Lane::Wide => buffer.wide.len(),
+    };
+    let mut part = PackedPart::new(lane, bounds, rows);
+    part.push(buffer, rows);
+    part.finish(bounds)
 }
 
 fn constant(value: Scalar, rows: usize) -> Column {

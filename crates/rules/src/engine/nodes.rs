@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use bangfu_policy::ir::{ExprId, Op, Type};
 use bangfu_policy::model::Pack;
 
-use super::buffer::Buffer;
 use super::plan::canonical;
 use super::{Beginning, EngineError, Program, Request, column, constant};
 use crate::frame::{Column, Frame};
@@ -28,7 +27,7 @@ pub fn nodes(pack: &Pack, frame: &Frame, roots: &[ExprId]) -> Result<HashMap<Exp
     let request = Request { overrides: Vec::new(), outputs: Some(Vec::new()), indicators: false, threads: 0 };
     let kept = open.iter().map(|root| canonical(pack, *root)).collect();
     let program = Program::begin(pack, frame, &request, Beginning { kept, ..Beginning::default() });
-    let (values, _) = program.evaluate()?;
+    let values = program.evaluate()?.kept;
     for root in open {
         let id = canonical(pack, root);
         let rows = pack.graph[root].entity.map_or(0, |entity| program.rows(entity));
@@ -36,7 +35,7 @@ pub fn nodes(pack: &Pack, frame: &Frame, roots: &[ExprId]) -> Result<HashMap<Exp
             (Some(value), _) => Some(constant(*value, rows)),
             (None, Some(buffer)) => {
                 let (lane, bounds) = (program.plan.lanes.get(&id), program.plan.bounds.get(&id));
-                lane.zip(bounds).map(|(lane, bounds)| column(Buffer::clone(buffer), *lane, *bounds))
+                lane.zip(bounds).map(|(lane, bounds)| column(buffer, *lane, *bounds))
             }
             (None, None) => None,
         };

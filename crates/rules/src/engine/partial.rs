@@ -11,7 +11,7 @@ use bangfu_policy::model::{Entity, LevelId, Pack};
 
 use super::gather::Gathered;
 use super::plan::{Wanted, canonical};
-use super::{EngineError, Layout, Outcome, Program, Values};
+use super::{EngineError, Evaluated, Layout, Outcome, Program, Values};
 use crate::frame::{Frame, Table};
 use crate::indicators::{Figures, Reader};
 
@@ -38,7 +38,7 @@ impl Program<'_> {
     /// # Errors
     /// As [`Program::run`].
     pub fn run_partial(&self) -> Result<(Outcome, Partial), EngineError> {
-        let (kept, gathered) = self.evaluate()?;
+        let Evaluated { kept, packed, gathered } = self.evaluate()?;
         let roots = crate::indicators::distribution_roots(self.pack);
         let read: Values = roots
             .iter()
@@ -57,7 +57,7 @@ impl Program<'_> {
                 kept: read,
             },
         };
-        Ok((Outcome { entities: self.columns(kept), indicators: Vec::new() }, partial))
+        Ok((Outcome { entities: self.columns(kept, packed), indicators: Vec::new() }, partial))
     }
 
     /// Whether a formula reads or makes values of divisions above a level: such a pack cannot be evaluated part by part.

@@ -57,8 +57,19 @@ pub(super) struct Step {
     pub operands: Vec<Operand>,
     /// The result may not fit 64 bits: check it.
     pub checked: bool,
-    /// Kept for all rows.
-    pub keep: bool,
+    /// Whether it outlives its chunk, and how.
+    pub keep: Keep,
+}
+
+/// How the values of a step outlive their chunk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Keep {
+    /// They do not.
+    No,
+    /// For other passes, row by row.
+    Rows,
+    /// For the results only, as a column.
+    Packed,
 }
 
 /// A pass over one tree.
@@ -103,7 +114,10 @@ pub(super) struct Plan {
     pub lanes: HashMap<ExprId, Lane>,
     pub bounds: HashMap<ExprId, Bounds>,
     pub constants: HashMap<ExprId, Scalar>,
+    /// Nodes whose values other passes, or whoever asked for them, read row by row.
     pub kept: HashSet<ExprId>,
+    /// Nodes that nothing but the results read.
+    pub packed: HashSet<ExprId>,
 }
 
 /// Follows names to what they name.
@@ -141,13 +155,14 @@ struct Planner<'a> {
 /// Values of nodes that need not be computed: those of an earlier evaluation.
 pub(super) type Given = HashMap<ExprId, (Lane, Bounds)>;
 
-/// Plans the evaluation of `roots` (kept for all rows) and of gathers for indicators.
+/// Plans the evaluation of `outputs` (columns of the results), of `roots` (kept for all rows) and of gathers for
+/// indicators.
 pub(super) fn plan(
     pack: &Pack,
     (frame, layout): (&Frame, &Layout),
     overrides: &[(ParameterId, Scalar)],
     given: &Given,
-    roots: &[ExprId],
+    (outputs, roots): (&[ExprId], &[ExprId]),
     indicators: &[Wanted],
 ) -> Plan {
     let empty = Plan {
@@ -158,18 +173,21 @@ pub(super) fn plan(
         bounds: HashMap::new(),
         constants: HashMap::new(),
         kept: HashSet::new(),
+        packed: HashSet::new(),
     };
     let mut planner = Planner { pack, frame, overrides, layout, plan: empty, order: Vec::new(), pass: HashMap::new() };
+    let outputs: Vec<ExprId> = outputs.iter().map(|root| canonical(pack, *root)).collect();
     let roots: Vec<ExprId> = roots.iter().map(|root| canonical(pack, *root)).collect();
+    let all: Vec<ExprId> = outputs.iter().chain(&roots).copied().collect();
     for (id, (lane, bounds)) in given {
         planner.plan.lanes.insert(*id, *lane);
         planner.plan.bounds.insert(*id, *bounds);
     }
-    planner.reach(&roots, indicators);
+    planner.reach(&all, indicators);
     planner.fold();
     planner.annotate();
     planner.assign_passes();
-    planner.keep(&roots);
+    planner.keep(&outputs, &roots);
     planner.build();
     planner.plan
 }
@@ -315,7 +333,7 @@ impl Planner<'_> {
     }
 
     /// What must be kept for all rows: results, what another tree reads, what a later pass reads.
-    fn keep(&mut self, roots: &[ExprId]) {
+    fn keep(&mut self, outputs: &[ExprId], roots: &[ExprId]) {
         let mut kept: HashSet<ExprId> = roots.iter().copied().collect();
         for id in &self.order {
             let own = (self.tree(*id), self.pass.get(id).copied().unwrap_or(0));
@@ -338,6 +356,8 @@ impl Planner<'_> {
         }
         let constants = &self.plan.constants;
         kept.retain(|id| !constants.contains_key(id));
+        self.plan.packed =
+            outputs.iter().copied().filter(|id| !constants.contains_key(id) && !kept.contains(id)).collect();
         self.plan.kept = kept;
     }
 
@@ -415,7 +435,11 @@ impl Planner<'_> {
                 out: 0,
                 operands,
                 checked: !bounds.fits(),
-                keep: self.plan.kept.contains(&id),
+                keep: match (self.plan.kept.contains(&id), self.plan.packed.contains(&id)) {
+                    (true, _) => Keep::Rows,
+                    (false, true) => Keep::Packed,
+                    (false, false) => Keep::No,
+                },
             });
         }
         let mut found = Vec::new();
@@ -500,7 +524,7 @@ impl Planner<'_> {
             out: 0,
             operands: Vec::new(),
             checked: false,
-            keep: false,
+            keep: Keep::No,
         };
         let slot = building.steps.len();
         building.slot.insert((id, Some(entity)), slot);
@@ -520,7 +544,7 @@ impl Planner<'_> {
             out: 0,
             operands: Vec::new(),
             checked: false,
-            keep: false,
+            keep: Keep::No,
         };
         Operand::Slot(building.push(step))
     }

@@ -48,14 +48,14 @@ impl Baseline {
         let request = Request { overrides: Vec::new(), outputs: Some(outputs.to_vec()), indicators: false, threads: 0 };
         let kept = border.iter().copied().collect();
         let program = Program::begin(pack, frame, &request, Beginning { kept, ..Beginning::default() });
-        let (values, gathered) = program.evaluate()?;
+        let found = program.evaluate()?;
         let given = border.into_iter().filter_map(|id| {
             let (lane, bounds) = (program.plan.lanes.get(&id)?, program.plan.bounds.get(&id)?);
-            Some((id, (*lane, *bounds, values.get(&id)?.clone())))
+            Some((id, (*lane, *bounds, found.kept.get(&id)?.clone())))
         });
         let given = given.collect();
         let layout = Arc::clone(&program.layout);
-        let outcome = program.outcome(values, &gathered);
+        let outcome = program.outcome(found);
         let outputs = outcome.entities.into_values().flatten().collect();
         Ok(Self { layout, given, outputs })
     }

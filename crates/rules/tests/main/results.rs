@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use bangfu_policy::ir::Scalar;
-use bangfu_policy::model::{Entity, Pack, VariableId};
+use bangfu_policy::model::{Entity, IndicatorId, Pack, VariableId};
 use bangfu_rules::cases;
 use bangfu_rules::frame::{Bitmap, Column, Frame, Lanes};
+use bangfu_rules::indicators::Figure;
 use bangfu_rules::interpret::Interpreter;
 use bangfu_rules::needs::Needs;
-use bangfu_rules::results::{self, IndicatorRow, Summary};
+use bangfu_rules::results::{self, IndicatorTable, Summary};
 
 use crate::packs;
 
@@ -49,15 +50,12 @@ fn what_is_written_is_read_and_compared() {
     let needs = Needs::everything(&pack);
     let folder = tempfile::tempdir().unwrap();
     let paths: Vec<_> = (0..3).map(|n| folder.path().join(n.to_string())).collect();
-    let indicators = vec![IndicatorRow {
-        division: "15".to_owned(),
-        level: "region".to_owned(),
-        indicator: pack.indicators[0].id.clone(),
-        numerator: Some(1),
-        denominator: Some(3),
-        value: Some(1.0 / 3.0),
-        unknown: 2,
-    }];
+    // The first indicator has a figure for the region and none below.
+    let figure = Figure { numerator: Some(1), denominator: Some(3), value: Some(1.0 / 3.0), unknown: 2 };
+    let mut indicators = IndicatorTable { codes: vec![Vec::new(); pack.levels.len()], figures: Vec::new() };
+    indicators.codes[0].push("15".to_owned());
+    indicators.codes[1].push("1504".to_owned());
+    indicators.figures.push(vec![vec![figure], Vec::new()]);
     let household = pack.entity("household").unwrap();
     let below = pack.variable("below_line").unwrap();
     // The first three cases: no, yes, cannot tell.
@@ -76,7 +74,12 @@ fn what_is_written_is_read_and_compared() {
         }
         let counts = summary.booleans["household.below_line"];
         assert_eq!(counts.yes + counts.no + counts.unknown, 1);
-        assert_eq!(results::read_indicators(path, &pack).unwrap()[0].1, indicators[0]);
+        let mut read = Vec::new();
+        results::read_indicators(path, &pack, |id, level, code, figure| {
+            read.push((id, level.to_owned(), code.to_owned(), figure));
+        })
+        .unwrap();
+        assert_eq!(read, [(IndicatorId(0), "region".to_owned(), "15".to_owned(), figure)]);
     }
     let of = |from: usize, to: usize| {
         let found = results::differences(&paths[from], &paths[to], &pack).unwrap();

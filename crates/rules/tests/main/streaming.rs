@@ -77,8 +77,9 @@ fn same(pack: &Pack, folder: &Path, streams: bool) -> Result<(), TestCaseError> 
     (expected.warnings, found.warnings) = (Vec::new(), Vec::new());
     prop_assert_eq!(found, expected);
     let text = |path: &Path| {
-        let rows = results::read_indicators(path, pack).unwrap();
-        let mut rows: Vec<String> = rows.into_iter().map(|(_, row)| format!("{row:?}")).collect();
+        let mut rows = Vec::new();
+        let tell = |id, level: &str, code: &str, figure| rows.push(format!("{id:?} {level} {code} {figure:?}"));
+        results::read_indicators(path, pack, tell).unwrap();
         rows.sort();
         rows
     };

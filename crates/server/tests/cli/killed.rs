@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use bangfu_registry::store::runs::{Difference, Run};
@@ -67,8 +68,10 @@ fn copy(from: &Path, to: &Path) {
 
 /// Starts a determination and kills it; whether it was killed before its end.
 fn kill(data: &Path, moment: &Moment, undisturbed: Duration) -> bool {
-    let known = results(data).len();
-    let mut child = program(data, &DETERMINE).spawn().unwrap();
+    let named = || results(data).iter().filter(|(_, unfinished)| !unfinished).count();
+    let known = named();
+    // What it prints is read by no one: a full pipe would hold it back at its end.
+    let mut child = program(data, &DETERMINE).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let begun = Instant::now();
     let snapshot = data.join("snapshot");
     let come = || match moment {
@@ -80,7 +83,7 @@ fn kill(data: &Path, moment: &Moment, undisturbed: Duration) -> bool {
         Moment::Results(count) => {
             results(data).iter().any(|(folder, unfinished)| *unfinished && files(folder).len() >= *count)
         }
-        Moment::Named => results(data).iter().filter(|(_, unfinished)| !unfinished).count() > known,
+        Moment::Named => named() > known,
     };
     while !come() && child.try_wait().unwrap().is_none() {
         assert!(begun.elapsed() < Duration::from_mins(8), "the moment does not come");

@@ -147,7 +147,7 @@ async fn determine(folder: &Path, pack: &Arc<Pack>, store: &Store) {
     let summary = Summary { as_of: "2016-12-31".to_owned(), ..Summary::default() };
     let mut writer = results::Writer::new(&folder.join("results"), pack).unwrap();
     writer.append(&frame, &outcome.entities).unwrap();
-    writer.finish(&bangfu_rules::indicators::rows(pack, &frame, &outcome.indicators), summary).unwrap();
+    writer.finish(&results::IndicatorTable::new(pack, &frame, outcome.indicators), summary).unwrap();
     let run = Run {
         id: "0".to_owned(),
         as_of: AS_OF,

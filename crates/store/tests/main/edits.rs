@@ -157,7 +157,7 @@ async fn records_that_a_list_changes_have_entries_of_their_own() {
     assert_eq!((report.changed[0].row, report.changed[0].record), (1, RecordId(2)));
     let reader = store.reader(&Scope::everything());
     let told = reader.told(register(&store, "household"), RecordId(2)).await.unwrap();
-    assert_eq!(told[0].body, r#"{"after":{"name":"新"},"before":{"name":"乌云其其格1"}}"#);
+    assert_eq!(told[0].body, r#"{"before":{"name":"乌云其其格1"},"after":{"name":"新"}}"#);
     // A list without a required column changes records, and makes none.
     let rows = batch(&[("household_no", &["1101000000"]), ("sex", &["1"])]);
     let report = load_all(&store, "person", &rows, Duplicates::Update).await;

@@ -2,17 +2,17 @@
 //!
 //! This module writes and reads what was computed; it computes nothing but the counts of the summary.
 
+mod arrays;
+mod indicators;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int32Array,
-    Int64Array, RecordBatch, StringArray,
-};
-use arrow::datatypes::{DataType, Field, Float64Type, Int32Type, Int64Type, Schema, SchemaRef};
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bangfu_policy::ir::{Scalar, Type};
-use bangfu_policy::model::{Entity, FieldType, IndicatorId, Pack, VariableId};
+use bangfu_policy::model::{Entity, FieldType, Pack, VariableId};
 use bangfu_policy::value::format_number;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
@@ -23,7 +23,8 @@ use crate::interpret::stored;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::columns::{Growing, Texts};
 use crate::snapshot::convert::{Bad, Target, push, push_texts};
-use crate::snapshot::writer::{ParquetFile, sync, write_parquet};
+use crate::snapshot::writer::{ParquetFile, sync};
+pub use indicators::{IndicatorTable, read_indicators};
 
 /// Rows of a written batch.
 const BATCH: usize = 131_072;
@@ -78,25 +79,6 @@ pub struct AmountSum {
     pub known: u64,
     /// Rows without.
     pub unknown: u64,
-}
-
-/// A row of `indicators.parquet`.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct IndicatorRow {
-    /// Code of the division.
-    pub division: String,
-    /// Id of its level.
-    pub level: String,
-    /// Id of the indicator.
-    pub indicator: String,
-    /// Above the line, in the smallest unit.
-    pub numerator: Option<i64>,
-    /// Below the line.
-    pub denominator: Option<i64>,
-    /// For reading; the exact value is the quotient.
-    pub value: Option<f64>,
-    /// Rows that could not be counted.
-    pub unknown: i64,
 }
 
 /// Results of an entity, as read.
@@ -190,14 +172,15 @@ impl<'p> Writer<'p> {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn finish(self, indicators: &[IndicatorRow], mut summary: Summary) -> Result<Summary, SnapshotError> {
+    pub fn finish(self, indicators: &IndicatorTable, mut summary: Summary) -> Result<Summary, SnapshotError> {
         let figures = self.folder.join("indicators.parquet");
         let file_of = |entity: &Entity| self.folder.join(format!("{}.parquet", self.pack.entity_id(*entity)));
         let mut written: Vec<PathBuf> = self.files.keys().map(file_of).collect();
         written.push(figures.clone());
-        let ended: Result<Vec<_>, SnapshotError> = self.files.into_par_iter().map(|(_, file)| file.finish()).collect();
-        ended?;
-        write_indicators(&figures, indicators)?;
+        let (files, pack) = (self.files, self.pack);
+        let end = || files.into_par_iter().try_for_each(|(_, file)| file.finish().map(|_| ()));
+        let (ended, told) = rayon::join(end, || indicators.write(pack, &figures));
+        ended.and(told)?;
         sync(&written)?;
         summary.entities.extend(self.entities);
         summary.booleans.extend(self.booleans);
@@ -218,26 +201,17 @@ impl<'p> Writer<'p> {
             let name = format!("{id}.{}", variable.id);
             match variable.ty {
                 Type::Boolean => {
-                    let found = self.booleans.entry(name).or_default();
-                    for row in 0..rows {
-                        match stored(column, row) {
-                            Scalar::Boolean(true) => found.yes += 1,
-                            Scalar::Boolean(false) => found.no += 1,
-                            _ => found.unknown += 1,
-                        }
-                    }
+                    let (found, more) = (self.booleans.entry(name).or_default(), arrays::answers(column, rows));
+                    found.yes += more.yes;
+                    found.no += more.no;
+                    found.unknown += more.unknown;
                 }
                 Type::Number { money: true, scale } => {
                     let (sum, _, known, unknown) = self.amounts.entry(name).or_insert((0, scale, 0, 0));
-                    for row in 0..rows {
-                        match stored(column, row) {
-                            Scalar::Integer(amount) => {
-                                *sum += i128::from(amount);
-                                *known += 1;
-                            }
-                            _ => *unknown += 1,
-                        }
-                    }
+                    let (more, told) = arrays::total(column, rows);
+                    *sum += more;
+                    *known += told;
+                    *unknown += rows as u64 - told;
                 }
                 _ => {}
             }
@@ -294,7 +268,7 @@ fn write_entity(
             .par_iter()
             .filter_map(|(variable, column)| {
                 let variable = pack.variables.get(variable.index())?;
-                Some(array(pack, column, variable.ty, start, end))
+                Some(arrays::array(pack, column, variable.ty, &(start..end)))
             })
             .collect();
         arrays.extend(values);
@@ -344,71 +318,6 @@ fn physical(ty: Type) -> DataType {
     }
 }
 
-fn array(pack: &Pack, column: &Column, ty: Type, start: usize, end: usize) -> ArrayRef {
-    let number = |row| match stored(column, row) {
-        Scalar::Integer(number) => Some(number),
-        _ => None,
-    };
-    let rows = start..end;
-    match ty {
-        Type::Boolean => Arc::new(
-            rows.map(|row| match stored(column, row) {
-                Scalar::Boolean(truth) => Some(truth),
-                _ => None,
-            })
-            .collect::<BooleanArray>(),
-        ),
-        Type::Number { money: false, scale: 0 } => Arc::new(rows.map(number).collect::<Int64Array>()),
-        Type::Number { scale, .. } => {
-            let values: Decimal128Array = rows.map(|row| number(row).map(i128::from)).collect();
-            Arc::new(values.with_data_type(DataType::Decimal128(18, scale as i8)))
-        }
-        Type::Date => Arc::new(rows.map(|row| number(row).map(|day| day as i32)).collect::<Date32Array>()),
-        Type::Code(_) | Type::Text => {
-            let codes = match ty {
-                Type::Code(list) => pack.codes.get(list.index()).map(|list| list.values.as_slice()).unwrap_or_default(),
-                _ => &[],
-            };
-            let inside = |number: &i64| usize::try_from(*number).is_ok_and(|at| at < codes.len());
-            let keys: Int32Array = rows.map(|row| number(row).filter(inside).map(|at| at as i32)).collect();
-            let texts: ArrayRef = Arc::new(StringArray::from_iter_values(codes.iter().map(|code| &code.code)));
-            match DictionaryArray::<Int32Type>::try_new(keys, texts) {
-                Ok(array) => Arc::new(array),
-                // Keys were checked against the list, so this arm is for an empty list only.
-                Err(_) => arrow::array::new_null_array(&physical(ty), end - start),
-            }
-        }
-    }
-}
-
-fn write_indicators(path: &Path, rows: &[IndicatorRow]) -> Result<(), SnapshotError> {
-    let schema: SchemaRef = Arc::new(Schema::new(vec![
-        Field::new("division", DataType::Utf8, false),
-        Field::new("level", DataType::Utf8, false),
-        Field::new("indicator", DataType::Utf8, false),
-        Field::new("numerator", DataType::Int64, true),
-        Field::new("denominator", DataType::Int64, true),
-        Field::new("value", DataType::Float64, true),
-        Field::new("unknown", DataType::Int64, false),
-    ]));
-    let text = |value: fn(&IndicatorRow) -> &str| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(rows.iter().map(value)))
-    };
-    let arrays: Vec<ArrayRef> = vec![
-        text(|row| &row.division),
-        text(|row| &row.level),
-        text(|row| &row.indicator),
-        Arc::new(rows.iter().map(|row| row.numerator).collect::<Int64Array>()),
-        Arc::new(rows.iter().map(|row| row.denominator).collect::<Int64Array>()),
-        Arc::new(rows.iter().map(|row| row.value).collect::<Float64Array>()),
-        Arc::new(rows.iter().map(|row| Some(row.unknown)).collect::<Int64Array>()),
-    ];
-    let batch = RecordBatch::try_new(schema.clone(), arrays)
-        .map_err(|source| SnapshotError::Arrow { register: "indicators".to_owned(), source })?;
-    write_parquet(path, &schema, &[batch])?;
-    Ok(())
-}
-
 /// The summary of a result folder.
 ///
 /// # Errors
@@ -433,43 +342,6 @@ fn column<'b>(batch: &'b RecordBatch, path: &Path, name: &str) -> Result<&'b Arr
         register: "results".to_owned(),
         column: name.to_owned(),
     })
-}
-
-/// The indicators of a result folder; those that the pack no longer has are left out.
-///
-/// # Errors
-/// The file cannot be read.
-pub fn read_indicators(folder: &Path, pack: &Pack) -> Result<Vec<(IndicatorId, IndicatorRow)>, SnapshotError> {
-    let path = folder.join("indicators.parquet");
-    let mut rows = Vec::new();
-    for batch in batches(&path)? {
-        let wrong = |name: &str| SnapshotError::ColumnType {
-            place: path.display().to_string(),
-            column: name.to_owned(),
-            found: "another type".to_owned(),
-            expected: "what `bangfu run` writes".to_owned(),
-        };
-        let text = |name: &str| -> Result<Vec<String>, SnapshotError> {
-            let array = column(&batch, &path, name)?.as_string_opt::<i32>().ok_or_else(|| wrong(name))?;
-            Ok(array.iter().map(|text| text.unwrap_or_default().to_owned()).collect())
-        };
-        let number = |name: &str| -> Result<Vec<Option<i64>>, SnapshotError> {
-            let array = column(&batch, &path, name)?.as_primitive_opt::<Int64Type>().ok_or_else(|| wrong(name))?;
-            Ok(array.iter().collect())
-        };
-        let values = column(&batch, &path, "value")?.as_primitive_opt::<Float64Type>().ok_or_else(|| wrong("value"))?;
-        let names = text("division")?.into_iter().zip(text("level")?).zip(text("indicator")?);
-        let numbers = number("numerator")?.into_iter().zip(number("denominator")?).zip(number("unknown")?);
-        for ((((division, level), indicator), ((numerator, denominator), unknown)), value) in
-            names.zip(numbers).zip(values)
-        {
-            if let Some(id) = pack.indicator(&indicator) {
-                let unknown = unknown.unwrap_or(0);
-                rows.push((id, IndicatorRow { division, level, indicator, numerator, denominator, value, unknown }));
-            }
-        }
-    }
-    Ok(rows)
 }
 
 /// The results of an entity; variables that the pack no longer has are left out. No file: no rows.
