@@ -3,6 +3,7 @@
 //! Sums add up over divisions, so the figure of a league is that of its villages. A row that could not be counted is
 //! counted beside the figure; a `strict` indicator is unknown as soon as there is one.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use bangfu_policy::ir::{ExprId, Scalar, Type};
@@ -172,6 +173,7 @@ fn quotients(
 ) -> Vec<Figure> {
     let above = combined(pack, frame, layout, level, quotient.above, sums, value);
     let below = quotient.below.map(|below| combined(pack, frame, layout, level, below, sums, value));
+    let scaled = Scaled::new(quotient.above.ty, quotient.below.map(|below| below.ty));
     above
         .into_iter()
         .enumerate()
@@ -183,8 +185,7 @@ fn quotients(
             Figure {
                 numerator: number.filter(|_| closed),
                 denominator: under.flatten().filter(|_| closed),
-                value: ratio(quotient.above.ty, quotient.below.map(|below| below.ty), number, under.flatten())
-                    .filter(|_| closed),
+                value: scaled.ratio(number, under.flatten()).filter(|_| closed),
                 unknown,
             }
         })
@@ -193,13 +194,30 @@ fn quotients(
 
 /// The value of a quotient: the sum above the line, over the sum below it if there is one.
 pub(crate) fn ratio(above: Type, below: Option<Type>, number: Option<i64>, under: Option<i64>) -> Option<f64> {
-    let scaled = |number: i64, ty: Type| match ty {
-        Type::Number { scale, .. } => number as f64 / 10_f64.powi(i32::from(scale)),
-        _ => number as f64,
-    };
-    match below {
-        None => Some(scaled(number?, above)),
-        Some(below) => Some(scaled(number?, above) / scaled(under.filter(|under| *under != 0)?, below)),
+    Scaled::new(above, below).ratio(number, under)
+}
+
+/// Units of the numbers above and below a line.
+struct Scaled {
+    above: f64,
+    below: Option<f64>,
+}
+
+impl Scaled {
+    fn new(above: Type, below: Option<Type>) -> Self {
+        let unit = |ty| match ty {
+            Type::Number { scale, .. } => 10_f64.powi(i32::from(scale)),
+            _ => 1.0,
+        };
+        Self { above: unit(above), below: below.map(unit) }
+    }
+
+    fn ratio(&self, number: Option<i64>, under: Option<i64>) -> Option<f64> {
+        let above = number? as f64 / self.above;
+        match self.below {
+            None => Some(above),
+            Some(below) => Some(above / (under.filter(|under| *under != 0)? as f64 / below)),
+        }
     }
 }
 
@@ -214,7 +232,7 @@ fn combined(
     value: &Value<'_>,
 ) -> Vec<(Option<i64>, i64)> {
     let rows = frame.tables.get(&level).map_or(0, |table| table.rows);
-    let parts: Vec<Vec<Option<Gathered>>> = combination
+    let parts: Vec<Cow<'_, [Gathered]>> = combination
         .aggregates
         .iter()
         .map(|aggregate| gathered(pack, frame, layout, level, aggregate, sums, value))
@@ -222,20 +240,20 @@ fn combined(
     // Most combinations are a single sum.
     if let ([(1, used)], [part]) = (combination.terms.as_slice(), parts.as_slice())
         && used.as_slice() == [0]
+        && part.len() == rows
     {
-        let one = |found: &Option<Gathered>| match found {
-            Some(found) => (Some(found.value).filter(|_| !found.overflow), i64::from(found.unknown)),
-            None => (None, 0),
-        };
+        let one = |found: &Gathered| (Some(found.value).filter(|_| !found.overflow()), i64::from(found.unknown()));
         return part.iter().map(one).collect();
     }
+    let mut found: Vec<Option<Gathered>> = Vec::with_capacity(parts.len());
     (0..rows)
         .map(|row| {
-            let found: Vec<Option<Gathered>> = parts.iter().map(|part| part.get(row).copied().flatten()).collect();
-            let unknown = found.iter().flatten().map(|found| i64::from(found.unknown)).sum();
+            found.clear();
+            found.extend(parts.iter().map(|part| part.get(row).copied()));
+            let unknown = found.iter().flatten().map(|found| i64::from(found.unknown())).sum();
             let sum = combination.terms.iter().try_fold(0_i128, |sum, (factor, used)| {
                 let term = used.iter().try_fold(i128::from(*factor), |product, index| {
-                    let found = found.get(*index).copied().flatten().filter(|found| !found.overflow)?;
+                    let found = found.get(*index).copied().flatten().filter(|found| !found.overflow())?;
                     product.checked_mul(i128::from(found.value))
                 })?;
                 sum.checked_add(term)
@@ -245,54 +263,49 @@ fn combined(
         .collect()
 }
 
-/// An aggregate for every division of a level; none for levels below the records.
-fn gathered(
+/// An aggregate for every division of a level; nothing for levels below the records.
+fn gathered<'v>(
     pack: &Pack,
     frame: &Frame,
     layout: &Layout,
     level: Entity,
     aggregate: &IndicatorAggregate,
-    sums: &Sums<'_>,
+    sums: &Sums<'v>,
     value: &Value<'_>,
-) -> Vec<Option<Gathered>> {
+) -> Cow<'v, [Gathered]> {
     let wanted = of_aggregate(pack, aggregate);
-    let rows = frame.tables.get(&level).map_or(0, |table| table.rows);
     if wanted.level != level && !pack.is_below(wanted.level, level) {
-        return vec![None; rows];
+        return Cow::Borrowed(&[]);
     }
-    let own: Vec<Gathered>;
-    let parts: &[Gathered] = match wanted.over {
+    let parts: Cow<'v, [Gathered]> = match wanted.over {
         Entity::Register(_) => match sums(&wanted) {
-            Some(parts) => parts,
-            None => return vec![None; rows],
+            Some(parts) => Cow::Borrowed(parts),
+            None => return Cow::Borrowed(&[]),
         },
         Entity::Level(_) => {
             let count = frame.tables.get(&wanted.over).map_or(0, |table| table.rows);
             let (taken, of) = (wanted.filter.map(value), wanted.value.map(value));
-            own = (0..count).map(|row| of_division(taken.as_ref(), of.as_ref(), row)).collect();
-            &own
+            (0..count).map(|row| of_division(taken.as_ref(), of.as_ref(), row)).collect()
         }
     };
-    ranges(frame, layout, level, wanted.level)
-        .into_iter()
-        .map(|range| {
-            let mut sum = Gathered::EMPTY;
-            parts.get(range).unwrap_or_default().iter().for_each(|part| sum.join(wanted.function, *part));
-            Some(sum)
-        })
-        .collect()
+    if wanted.level == level {
+        return parts;
+    }
+    let joined = |range| {
+        let mut sum = Gathered::EMPTY;
+        parts.get::<Range<usize>>(range).unwrap_or_default().iter().for_each(|part| sum.join(wanted.function, *part));
+        sum
+    };
+    ranges(frame, layout, level, wanted.level).into_iter().map(joined).collect()
 }
 
 /// One division as a row of an aggregate over divisions.
 fn of_division(taken: Option<&Reader<'_>>, value: Option<&Reader<'_>>, row: usize) -> Gathered {
     let taken = taken.map_or(Scalar::Boolean(true), |taken| taken(row));
-    let one = |value| Gathered { value, count: 1, unknown: 0, overflow: false };
     match (taken, value.map(|value| value(row))) {
-        (Scalar::Missing, _) | (Scalar::Boolean(true), Some(Scalar::Missing)) => {
-            Gathered { unknown: 1, ..Gathered::EMPTY }
-        }
-        (Scalar::Boolean(true), None) => one(1),
-        (Scalar::Boolean(true), Some(Scalar::Integer(value))) => one(value),
+        (Scalar::Missing, _) | (Scalar::Boolean(true), Some(Scalar::Missing)) => Gathered::UNKNOWN,
+        (Scalar::Boolean(true), None) => Gathered::one(1),
+        (Scalar::Boolean(true), Some(Scalar::Integer(value))) => Gathered::one(value),
         _ => Gathered::EMPTY,
     }
 }

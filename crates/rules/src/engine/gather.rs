@@ -10,39 +10,86 @@ use super::kernels::{and_into, or_not, wide_registers};
 use super::packed::Packed;
 use super::plan::{Gather, Operand};
 
-/// What was gathered for one division.
+/// What was gathered for one division. There is one for each wish and division, so it is kept small.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gathered {
     /// Number, sum, smallest or largest of the known rows.
     pub value: i64,
     /// Rows that count.
     pub count: u32,
-    /// Rows that could not be counted.
-    pub unknown: u32,
-    /// The sum does not fit 64 bits.
-    pub overflow: bool,
+    /// Rows that could not be counted; the highest bit says that the sum does not fit 64 bits.
+    open: u32,
 }
 
+/// The sum does not fit.
+const OVERFLOW: u32 = 1 << 31;
+
 impl Gathered {
-    pub(crate) const EMPTY: Self = Self { value: 0, count: 0, unknown: 0, overflow: false };
+    pub(crate) const EMPTY: Self = Self { value: 0, count: 0, open: 0 };
+
+    /// One row that counts.
+    pub(crate) const fn one(value: i64) -> Self {
+        Self { value, count: 1, open: 0 }
+    }
+
+    /// One row that cannot be counted.
+    pub(crate) const UNKNOWN: Self = Self { value: 0, count: 0, open: 1 };
+
+    /// Rows that could not be counted.
+    pub(crate) fn unknown(self) -> u32 {
+        self.open & !OVERFLOW
+    }
+
+    /// Whether the sum does not fit 64 bits.
+    pub(crate) fn overflow(self) -> bool {
+        self.open & OVERFLOW != 0
+    }
 
     /// Joins what was gathered from two parts.
     pub(crate) fn join(&mut self, function: Aggregate, other: Self) {
+        let mut overflow = (self.open | other.open) & OVERFLOW;
         self.value = match function {
             Aggregate::Minimum if other.count > 0 && self.count > 0 => self.value.min(other.value),
             Aggregate::Maximum if other.count > 0 && self.count > 0 => self.value.max(other.value),
             Aggregate::Minimum | Aggregate::Maximum if self.count > 0 => self.value,
             Aggregate::Minimum | Aggregate::Maximum => other.value,
             _ => {
-                let (sum, overflow) = self.value.overflowing_add(other.value);
-                self.overflow |= overflow;
+                let (sum, wrapped) = self.value.overflowing_add(other.value);
+                overflow |= u32::from(wrapped) << 31;
                 sum
             }
         };
-        self.overflow |= other.overflow;
         self.count += other.count;
-        self.unknown += other.unknown;
+        self.open = (self.unknown() + other.unknown()) | overflow;
     }
+}
+
+/// Parts of the same wish one after the other, each with the first row of the level it begins at; a row that two parts
+/// share is joined. `rows` in all.
+pub(super) fn together(function: Aggregate, rows: usize, parts: Vec<(usize, Vec<Gathered>)>) -> Vec<Gathered> {
+    let mut parts = parts.into_iter();
+    let mut all = match parts.next() {
+        Some((0, first)) => first,
+        Some((start, first)) => {
+            let mut all = vec![Gathered::EMPTY; start];
+            all.extend(first);
+            all
+        }
+        None => Vec::new(),
+    };
+    for (start, part) in parts {
+        let shared = all.len().saturating_sub(start).min(part.len());
+        if start > all.len() {
+            all.resize(start, Gathered::EMPTY);
+        }
+        let at = all.len() - shared;
+        for (slot, found) in all.iter_mut().skip(at).zip(&part) {
+            slot.join(function, *found);
+        }
+        all.extend(part.get(shared..).unwrap_or_default());
+    }
+    all.resize(rows, Gathered::EMPTY);
+    all
 }
 
 /// Adds the rows `range` of the entity, split at `offsets` of the level, to `out` (whose first row is `first` of the
@@ -173,7 +220,7 @@ fn parts(
             let (start, end) = (start - range.start, end - range.start);
             let mut found = Gathered::EMPTY;
             found.count = counted.as_ref().map_or((end - start) as u32, |counted| counted.count(start, end));
-            found.unknown = open.as_ref().map_or(0, |open| open.count(start, end));
+            found.open = open.as_ref().map_or(0, |open| open.count(start, end));
             if let Some(settling) = &settling {
                 found.value = i64::from(settling.count(start, end));
             } else if gather.function == Aggregate::Count {
@@ -216,10 +263,10 @@ fn fold(gather: &Gather, buffer: &Buffer, at: Range<usize>, used: Option<&[u8]>,
             Lane::Wide => buffer.wide[row],
             Lane::Mask => i64::from(buffer.mask[row]),
         };
-        all.join(gather.function, Gathered { value, count: 1, unknown: 0, overflow: false });
+        all.join(gather.function, Gathered::one(value));
     }
     found.value = all.value;
-    found.overflow = all.overflow;
+    found.open |= all.open & OVERFLOW;
 }
 
 /// Values of a division node from what was gathered: missing where a row could not be counted.
@@ -229,7 +276,7 @@ pub(super) fn settle(gathered: &[Gathered], function: Aggregate, lane: Lane) -> 
     buffer.size_valid(gathered.len());
     buffer.all_valid = false;
     for (row, found) in gathered.iter().enumerate() {
-        let known = found.unknown == 0;
+        let known = found.unknown() == 0;
         let (value, known) = match function {
             Aggregate::Any => (i64::from(found.value > 0), known || found.value > 0),
             Aggregate::All => (i64::from(found.value == 0), known || found.value > 0),

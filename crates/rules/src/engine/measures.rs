@@ -36,8 +36,7 @@ pub(crate) fn measure(
         };
         let program = Program::begin(pack, frame, &request, beginning);
         let Evaluated { kept, gathered, .. } = program.evaluate()?;
-        let places: HashMap<&Wanted, usize> = program.plan.wanted.iter().zip(0..).collect();
-        let sums = |wanted: &Wanted| gathered.get(*places.get(wanted)?).map(Vec::as_slice);
+        let sums = |wanted: &Wanted| gathered.get(*program.plan.places.get(wanted)?).map(Vec::as_slice);
         let value = |id: ExprId| program.reader(&kept, id);
         take(some.par_iter().map(|one| figures(pack, frame, &layout, *one, &sums, &value)).collect());
     }

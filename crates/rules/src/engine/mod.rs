@@ -185,74 +185,124 @@ impl<'a> Program<'a> {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
-        let mut kept = self.given.clone();
-        let mut packed = HashMap::new();
-        let mut gathered: Vec<Vec<Gathered>> =
-            self.plan.wanted.iter().map(|wanted| vec![Gathered::EMPTY; self.rows(wanted.level)]).collect();
+        let mut found = Evaluated {
+            kept: self.given.clone(),
+            packed: HashMap::new(),
+            gathered: vec![Vec::new(); self.plan.wanted.len()],
+        };
         let mut failures: Vec<Failure> = Vec::new();
-        for pass in &self.plan.passes {
-            let division_values = match pass.tree {
-                Tree::Divisions => self.gathered_nodes(pass, &gathered),
-                Tree::Units(_) => HashMap::new(),
-            };
-            let shared = execute::Shared {
-                pack: self.pack,
-                frame: self.frame,
-                plan: &self.plan,
-                layout: &self.layout,
-                overrides: &self.request.overrides,
-                values: &kept,
-                gathered: &division_values,
-            };
-            let spans = self.spans(pass, if pass.tree == Tree::Divisions { 1 } else { threads });
-            let keeps: Vec<&Step> = pass.steps.iter().filter(|step| step.keep != Keep::No).collect();
-            let rows_of = |step: &Step| if step.keep == Keep::Rows { self.rows(step.entity) } else { 0 };
-            let mut rooms: Vec<Room> = keeps.iter().map(|step| Room::new(step.lane, rows_of(step))).collect();
-            let mut tasks: Vec<Task<'_>> = spans.iter().map(|span| self.task(pass, span)).collect();
-            for (room, step) in rooms.iter_mut().zip(&keeps) {
-                let lengths: Vec<usize> = tasks.iter().map(|task| task.whole.range(step.entity).len()).collect();
-                if step.keep == Keep::Packed {
-                    for (task, rows) in tasks.iter_mut().zip(lengths) {
-                        task.parts.push(Place::Packed(PackedPart::new(step.lane, self.bounds(step.node), rows)));
-                    }
-                    continue;
+        let together = |a: &Pass, b: &Pass| a.number == b.number && a.tree != Tree::Divisions;
+        for stage in self.plan.passes.chunk_by(together) {
+            failures.extend(self.stage(stage, threads, &mut found));
+        }
+        self.verify(&failures)?;
+        Ok(found)
+    }
+
+    /// Evaluates passes that do not depend on each other, and adds what they leave.
+    fn stage(&self, stage: &[Pass], threads: usize, found: &mut Evaluated) -> Vec<Failure> {
+        let division_values = match stage {
+            [pass] if pass.tree == Tree::Divisions => self.gathered_nodes(pass, &found.gathered),
+            _ => HashMap::new(),
+        };
+        let shared = execute::Shared {
+            pack: self.pack,
+            frame: self.frame,
+            plan: &self.plan,
+            layout: &self.layout,
+            overrides: &self.request.overrides,
+            values: &found.kept,
+            gathered: &division_values,
+        };
+        let spans: Vec<_> = stage.iter().map(|pass| self.spans(pass, threads)).collect();
+        let mut rooms: Vec<Vec<Room>> = stage.iter().map(|pass| self.rooms(pass)).collect();
+        let mut tasks = Vec::new();
+        for ((pass, spans), rooms) in stage.iter().zip(&spans).zip(&mut rooms) {
+            tasks.extend(self.tasks(pass, spans, rooms).into_iter().map(|task| (pass, task)));
+        }
+        let run = |(pass, task)| self.run_span(&shared, pass, task);
+        let mut left: Vec<SpanResult> = if tasks.len() > 1 && threads > 1 {
+            // Tasks are of very different size: each is taken by itself.
+            tasks.into_par_iter().with_max_len(1).map(run).collect()
+        } else {
+            tasks.into_iter().map(run).collect()
+        };
+        let failures = left.iter_mut().flat_map(|span| std::mem::take(&mut span.failures)).collect();
+        let mut steps: Vec<(&Step, Room, Vec<Left>)> = Vec::new();
+        let mut gathers: Vec<(usize, Vec<(usize, Vec<Gathered>)>)> = Vec::new();
+        let mut left = left.into_iter();
+        for ((pass, spans), rooms) in stage.iter().zip(&spans).zip(rooms) {
+            let first = (steps.len(), gathers.len());
+            steps.extend(keeps(pass).zip(rooms).map(|(step, room)| (step, room, Vec::new())));
+            gathers.extend(pass.gathers.iter().map(|gather| (gather.number, Vec::new())));
+            for span in left.by_ref().take(spans.len()) {
+                for ((_, _, parts), part) in steps[first.0..].iter_mut().zip(span.left) {
+                    parts.push(part);
                 }
+                for ((_, parts), part) in gathers[first.1..].iter_mut().zip(span.gathered) {
+                    parts.push(part);
+                }
+            }
+        }
+        let joined: Vec<_> = gathers
+            .into_par_iter()
+            .map(|(number, parts)| {
+                let wanted = &self.plan.wanted[number];
+                (number, gather::together(wanted.function, self.rows(wanted.level), parts))
+            })
+            .collect();
+        let made: Vec<(ExprId, Made)> =
+            steps.into_par_iter().map(|(step, room, parts)| (step.node, self.made(step, room, parts))).collect();
+        for (number, all) in joined {
+            found.gathered[number] = all;
+        }
+        for (node, made) in made {
+            match made {
+                Made::Rows(buffer) => drop(found.kept.insert(node, Arc::new(buffer))),
+                Made::Packed(column) => drop(found.packed.insert(node, column)),
+            }
+        }
+        failures
+    }
+
+    /// Room for the values of the steps that are kept row by row; none for those that are packed.
+    fn rooms(&self, pass: &Pass) -> Vec<Room> {
+        let rows = |step: &Step| if step.keep == Keep::Rows { self.rows(step.entity) } else { 0 };
+        keeps(pass).map(|step| Room::new(step.lane, rows(step))).collect()
+    }
+
+    fn tasks<'t>(&self, pass: &Pass, spans: &'t [Vec<Range<usize>>], rooms: &'t mut [Room]) -> Vec<Task<'t>> {
+        let mut tasks: Vec<Task<'t>> = spans.iter().map(|span| self.task(pass, span)).collect();
+        for (room, step) in rooms.iter_mut().zip(keeps(pass)) {
+            let lengths: Vec<usize> = tasks.iter().map(|task| task.whole.range(step.entity).len()).collect();
+            if step.keep == Keep::Rows {
                 for (task, part) in tasks.iter_mut().zip(room.split(lengths.into_iter())) {
                     task.parts.push(Place::Rows(part));
                 }
+                continue;
             }
-            let run = |task| self.run_span(&shared, pass, task);
-            let mut results: Vec<SpanResult> = if tasks.len() > 1 {
-                tasks.into_par_iter().map(run).collect()
-            } else {
-                tasks.into_iter().map(run).collect()
-            };
-            for (step, room) in keeps.iter().zip(rooms).rev() {
-                let (mut rows, mut columns) = (Vec::new(), Vec::new());
-                for left in results.iter_mut().filter_map(|span| span.left.pop()) {
-                    match left {
-                        Left::Rows(filled) => rows.push(filled),
-                        Left::Packed(part) => columns.push(part),
-                    }
-                }
-                if step.keep == Keep::Rows {
-                    kept.insert(step.node, Arc::new(room.finish(&rows)));
-                } else if let Some(all) = columns.into_iter().reduce(PackedPart::joined) {
-                    packed.insert(step.node, all.finish(self.bounds(step.node)));
-                }
-            }
-            for span in results {
-                for (number, start, part) in span.gathered {
-                    let function = self.plan.wanted[number].function;
-                    for (slot, found) in gathered[number][start..].iter_mut().zip(part) {
-                        slot.join(function, found);
-                    }
-                }
-                failures.extend(span.failures);
+            for (number, task) in tasks.iter_mut().enumerate() {
+                // The parts that follow are added to the first.
+                let rows = if number == 0 { self.rows(step.entity) } else { lengths[number] };
+                task.parts.push(Place::Packed(PackedPart::new(step.lane, self.bounds(step.node), rows)));
             }
         }
-        self.verify(&failures)?;
-        Ok(Evaluated { kept, packed, gathered })
+        tasks
+    }
+
+    fn made(&self, step: &Step, room: Room, parts: Vec<Left>) -> Made {
+        let (mut rows, mut columns) = (Vec::new(), Vec::new());
+        for part in parts {
+            match part {
+                Left::Rows(filled) => rows.push(filled),
+                Left::Packed(part) => columns.push(part),
+            }
+        }
+        let bounds = self.bounds(step.node);
+        match columns.into_iter().reduce(PackedPart::joined) {
+            Some(all) => Made::Packed(all.finish(bounds)),
+            None => Made::Rows(room.finish(&rows)),
+        }
     }
 
     fn bounds(&self, id: ExprId) -> Bounds {
@@ -279,8 +329,8 @@ impl<'a> Program<'a> {
                 value: canonical(value),
                 filter: canonical(filter),
             };
-            if let Some(number) = self.plan.wanted.iter().position(|have| *have == wanted) {
-                values.insert(step.node, gather::settle(&gathered[number], *function, step.lane));
+            if let Some(number) = self.plan.places.get(&wanted) {
+                values.insert(step.node, gather::settle(&gathered[*number], *function, step.lane));
             }
         }
         values
@@ -288,6 +338,7 @@ impl<'a> Program<'a> {
 
     /// Contiguous spans of chunks, one for each thread.
     fn spans(&self, pass: &Pass, threads: usize) -> Vec<Vec<Range<usize>>> {
+        // Divisions are few: all of them are one chunk.
         let Tree::Units(unit) = pass.tree else { return vec![vec![0..1]] };
         let units = self.rows(unit);
         let chunks: Vec<Range<usize>> =
@@ -332,8 +383,11 @@ impl<'a> Program<'a> {
             let offsets = self.layout.offsets(gather.level, gather.over);
             let start = offsets.partition_point(|offset| *offset as usize <= rows.start).saturating_sub(1);
             let end = offsets.partition_point(|offset| (*offset as usize) < rows.end);
-            let length = end.saturating_sub(start).min(self.rows(gather.level).saturating_sub(start));
-            gathered.push((gather.number, start, vec![Gathered::EMPTY; length]));
+            let left = self.rows(gather.level).saturating_sub(start);
+            let length = end.saturating_sub(start).min(left);
+            let mut out = Vec::with_capacity(if start == 0 { left } else { length });
+            out.resize(length, Gathered::EMPTY);
+            gathered.push((start, out));
         }
         for units in task.chunks {
             let chunk = self.chunk(pass.tree, units);
@@ -343,7 +397,7 @@ impl<'a> Program<'a> {
                 Some(Place::Packed(part)) => part.push(buffer, rows),
                 None => {}
             });
-            for (gather, (_, start, out)) in pass.gathers.iter().zip(&mut gathered) {
+            for (gather, (start, out)) in pass.gathers.iter().zip(&mut gathered) {
                 let offsets = self.layout.offsets(gather.level, gather.over);
                 gather::gather(gather, &chunk.range(gather.over), offsets, *start, out, |operand| match operand {
                     Operand::Slot(slot) => work.slots.get(slot).map(|buffer| (buffer, false)),
@@ -409,10 +463,7 @@ impl<'a> Program<'a> {
         let Evaluated { kept, packed, gathered } = found;
         let mut indicators = Vec::new();
         if self.request.indicators {
-            let sums = |wanted: &Wanted| {
-                let number = self.plan.wanted.iter().position(|have| have == wanted)?;
-                gathered.get(number).map(Vec::as_slice)
-            };
+            let sums = |wanted: &Wanted| gathered.get(*self.plan.places.get(wanted)?).map(Vec::as_slice);
             let value = |id: ExprId| self.reader(&kept, id);
             indicators = crate::indicators::compute(self.pack, self.frame, &self.layout, &sums, &value);
         }
@@ -486,6 +537,17 @@ enum Place<'a> {
     Packed(PackedPart),
 }
 
+/// Values of a step in all rows.
+enum Made {
+    Rows(Buffer),
+    Packed(Column),
+}
+
+/// Steps of which the values outlive their chunk.
+fn keeps(pass: &Pass) -> impl Iterator<Item = &Step> {
+    pass.steps.iter().filter(|step| step.keep != Keep::No)
+}
+
 /// What a thread leaves of a step.
 enum Left {
     Rows(Filled),
@@ -494,9 +556,10 @@ enum Left {
 
 /// What it leaves.
 struct SpanResult {
+    /// Of the steps that are kept, in their order.
     left: Vec<Left>,
-    /// Position of the gather, first row of the level, what was gathered.
-    gathered: Vec<(usize, usize, Vec<Gathered>)>,
+    /// First row of the level and what was gathered, in the order of the pass's gathers.
+    gathered: Vec<(usize, Vec<Gathered>)>,
     failures: Vec<Failure>,
 }
 

@@ -75,6 +75,8 @@ pub(super) enum Keep {
 /// A pass over one tree.
 #[derive(Clone, Debug)]
 pub(super) struct Pass {
+    /// Passes of the same number over units do not depend on each other.
+    pub number: usize,
     pub tree: Tree,
     pub steps: Vec<Step>,
     /// Aggregates of levels over entities of this tree, and of indicators, with their operands' slots.
@@ -110,7 +112,9 @@ pub(crate) struct Wanted {
 pub(super) struct Plan {
     pub passes: Vec<Pass>,
     pub slots: usize,
+    /// Gathers, each once, and where they stand.
     pub wanted: Vec<Wanted>,
+    pub places: HashMap<Wanted, usize>,
     pub lanes: HashMap<ExprId, Lane>,
     pub bounds: HashMap<ExprId, Bounds>,
     pub constants: HashMap<ExprId, Scalar>,
@@ -168,7 +172,8 @@ pub(super) fn plan(
     let empty = Plan {
         passes: Vec::new(),
         slots: 0,
-        wanted: indicators.to_vec(),
+        wanted: Vec::new(),
+        places: HashMap::new(),
         lanes: HashMap::new(),
         bounds: HashMap::new(),
         constants: HashMap::new(),
@@ -183,6 +188,9 @@ pub(super) fn plan(
         planner.plan.lanes.insert(*id, *lane);
         planner.plan.bounds.insert(*id, *bounds);
     }
+    for wanted in indicators {
+        planner.plan.place(wanted);
+    }
     planner.reach(&all, indicators);
     planner.fold();
     planner.annotate();
@@ -190,6 +198,19 @@ pub(super) fn plan(
     planner.keep(&outputs, &roots);
     planner.build();
     planner.plan
+}
+
+impl Plan {
+    /// Where a gather stands; it is added when it is not there.
+    fn place(&mut self, wanted: &Wanted) -> usize {
+        if let Some(place) = self.places.get(wanted) {
+            return *place;
+        }
+        let place = self.wanted.len();
+        self.places.insert(wanted.clone(), place);
+        self.wanted.push(wanted.clone());
+        place
+    }
 }
 
 impl Planner<'_> {
@@ -346,10 +367,10 @@ impl Planner<'_> {
             }
         }
         for wanted in &self.plan.wanted {
+            let gathered = self.gather_pass(wanted);
             for id in wanted.value.iter().chain(&wanted.filter) {
                 let id = canonical(self.pack, *id);
-                // Indicators are gathered in the last pass of their tree.
-                if self.tree(id) == Tree::Divisions || self.pass.get(&id) != self.last_pass(self.tree(id)).as_ref() {
+                if self.tree(id) == Tree::Divisions || self.pass.get(&id).is_some_and(|pass| *pass != gathered) {
                     kept.insert(id);
                 }
             }
@@ -361,13 +382,16 @@ impl Planner<'_> {
         self.plan.kept = kept;
     }
 
-    fn last_pass(&self, tree: Tree) -> Option<usize> {
-        self.order.iter().filter(|id| self.tree(**id) == tree).filter_map(|id| self.pass.get(id)).max().copied()
+    /// The pass in which all that a gather sums is there.
+    fn gather_pass(&self, wanted: &Wanted) -> usize {
+        let operands = wanted.value.iter().chain(&wanted.filter).map(|id| canonical(self.pack, *id));
+        operands.filter_map(|id| self.pass.get(&id)).max().copied().unwrap_or(0)
     }
 
     fn build(&mut self) {
         // Gathers of levels over units happen in the pass before the node's own.
         let mut gathers: BTreeMap<(usize, Tree), Vec<Wanted>> = BTreeMap::new();
+        let mut placed: HashSet<Wanted> = HashSet::new();
         for id in &self.order {
             let node = &self.pack.graph[*id];
             if let (Op::Aggregate { function, over, value, filter }, Some(level)) = (&node.op, node.entity)
@@ -383,15 +407,17 @@ impl Planner<'_> {
                     filter: canonical(filter),
                 };
                 let pass = self.pass.get(id).copied().unwrap_or(1) - 1;
-                gathers.entry((pass, tree_of(self.pack, *over))).or_default().push(wanted.clone());
-                self.plan.wanted.push(wanted);
+                self.plan.place(&wanted);
+                // The same gather may be written in two ways: with the name of a value, and with the value.
+                if placed.insert(wanted.clone()) {
+                    gathers.entry((pass, tree_of(self.pack, *over))).or_default().push(wanted);
+                }
             }
         }
         for wanted in self.plan.wanted.clone() {
             let tree = tree_of(self.pack, wanted.over);
-            let already = gathers.values().flatten().any(|have| *have == wanted);
-            if tree != Tree::Divisions && !already {
-                let pass = self.last_pass(tree).unwrap_or(0);
+            if tree != Tree::Divisions && placed.insert(wanted.clone()) {
+                let pass = self.gather_pass(&wanted);
                 gathers.entry((pass, tree)).or_default().push(wanted);
             }
         }
@@ -451,7 +477,7 @@ impl Planner<'_> {
             let filter = source(&wanted.filter, &mut building);
             let value_lane = wanted.value.and_then(|id| self.plan.lanes.get(&canonical(self.pack, id)).copied());
             found.push(Gather {
-                number: self.plan.wanted.iter().position(|have| have == wanted).unwrap_or(0),
+                number: self.plan.place(wanted),
                 function: wanted.function,
                 over: wanted.over,
                 level: wanted.level,
@@ -462,7 +488,7 @@ impl Planner<'_> {
         }
         let (steps, gathers, slots) = building.allocate(found);
         self.plan.slots = self.plan.slots.max(slots);
-        Pass { tree, steps, gathers }
+        Pass { number, tree, steps, gathers }
     }
 
     fn operand(&self, id: ExprId, user: ExprId, tree: Tree, building: &mut Building) -> Operand {
