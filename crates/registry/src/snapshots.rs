@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bangfu_policy::model::{Entity, RegisterId};
+use bangfu_policy::model::RegisterId;
 use bangfu_rules::snapshot::{Manifest, SnapshotError, Writer};
 use bangfu_store::{JournalSeq, ListQuery, Reader, Scope, StoreError};
 
@@ -55,7 +55,7 @@ pub async fn refresh(
     refresh_within(home, &working, written, progress).await
 }
 
-/// Records up to which a register of divisions is one file: a hundred small files cost more than they save.
+/// Records up to which a register is one file: a hundred small files cost more than they save.
 const ONE_FILE: u64 = 200_000;
 
 /// The parts of a register that must be written; files of another layout are removed.
@@ -71,8 +71,7 @@ async fn outdated(
     if changed.is_empty() {
         return Ok(changed);
     }
-    let small =
-        matches!(register.parent, Entity::Level(_)) && reader.count(id, &ListQuery::default()).await? <= ONE_FILE;
+    let small = reader.count(id, &ListQuery::default()).await? <= ONE_FILE;
     let whole = home.pack.policy.root.clone();
     let written = writer.parts(id);
     let other = written.iter().filter(|part| (**part == whole) != small);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use bangfu_policy::model::{Entity, FieldRef, LevelId, Pack, RegisterId, RegisterKind};
+use bangfu_policy::model::{Entity, FieldRef, LevelId, Pack, Register, RegisterId, RegisterKind};
 use bangfu_policy::period;
 use rayon::prelude::*;
 
@@ -27,8 +27,6 @@ pub(super) fn assemble(pack: &Pack, needs: &Needs, as_of: i32, sources: &Sources
     for (id, register) in &loaded {
         let Some(definition) = pack.registers.get(id.index()) else { continue };
         reading.rows.insert(definition.id.clone(), register.rows as u64);
-        let elsewhere = (0..register.rows).filter(|row| register.only.is_some() && register.elsewhere(*row)).count();
-        reading.elsewhere.insert(definition.id.clone(), elsewhere as u64);
         for (column, count, first) in &register.bad {
             reading.warn(WarningKind::BadValue, &definition.id, column, *count, first.clone());
         }
@@ -134,6 +132,19 @@ fn report_rows(reading: &mut Reading, kind: WarningKind, id: &str, register: &Lo
     }
 }
 
+/// Tells of rows without what they belong to, and counts those that belong to divisions that are not meant: of records
+/// below records nothing else can be told until all divisions were read.
+fn report_orphans(reading: &mut Reading, definition: &Register, register: &Loaded, orphans: &[u32]) {
+    let elsewhere = |row: &&u32| match definition.parent {
+        Entity::Level(_) => register.elsewhere(**row as usize),
+        Entity::Register(_) => register.only.is_some(),
+    };
+    let (elsewhere, strays): (Vec<&u32>, Vec<&u32>) = orphans.iter().partition(elsewhere);
+    reading.elsewhere.insert(definition.id.clone(), elsewhere.len() as u64);
+    let strays: Vec<u32> = strays.into_iter().copied().collect();
+    report_rows(reading, WarningKind::Orphan, &definition.id, register, &strays);
+}
+
 /// Rows of an entity register, in the order of parents and keys.
 fn entity(pack: &Pack, needs: &Needs, id: RegisterId, mut register: Loaded, reading: &mut Reading) {
     let Some(definition) = pack.registers.get(id.index()) else { return };
@@ -183,8 +194,7 @@ fn entity(pack: &Pack, needs: &Needs, id: RegisterId, mut register: Loaded, read
         *offset = total;
     }
     table.offsets = offsets;
-    let strays: Vec<u32> = orphans.iter().copied().filter(|row| !register.elsewhere(*row as usize)).collect();
-    report_rows(reading, WarningKind::Orphan, &definition.id, &register, &strays);
+    report_orphans(reading, definition, &register, &orphans);
     report_rows(reading, WarningKind::Double, &definition.id, &register, &doubled);
     if unsorted {
         reading.warn(WarningKind::Sorted, &definition.id, "", rows as u64, String::new());
@@ -258,8 +268,7 @@ fn attached(
         placed.extend(taken);
     }
     let doubled: Vec<u32> = doubled.into_iter().collect();
-    let strays: Vec<u32> = orphans.iter().copied().filter(|row| !register.elsewhere(*row as usize)).collect();
-    report_rows(reading, WarningKind::Orphan, &definition.id, &register, &strays);
+    report_orphans(reading, definition, &register, &orphans);
     report_rows(reading, WarningKind::Double, &definition.id, &register, &doubled);
     if let Some(table) = reading.frame.tables.get_mut(&definition.parent) {
         table.columns.extend(placed);

@@ -373,7 +373,7 @@ pub(super) struct Layout {
     pub(super) level: LevelId,
     /// Rows of the largest register, by part.
     pub(super) rows: BTreeMap<String, u64>,
-    /// Registers of divisions that are not laid out so; they are small, and read with every part.
+    /// Registers that are not laid out so; they are small, and read with every part.
     pub(super) shared: Vec<RegisterId>,
 }
 
@@ -389,13 +389,13 @@ pub(super) fn layout(folder: &Path, pack: &Pack) -> Result<Option<Layout>, Snaps
             pack.level_of_code(stem(path)).filter(|_| stem(path).bytes().all(|byte| byte.is_ascii_digit()))
         };
         let own = paths.first().and_then(of_file).filter(|own| paths.iter().all(|path| of_file(path) == Some(*own)));
-        found.push((index, register, paths, own));
+        found.push((index, paths, own));
     }
     // Small registers lie in one file of the whole; the parts are those of the large ones.
     let Some(level) = found.iter().filter_map(|(.., own)| *own).max() else { return Ok(None) };
     let mut rows: BTreeMap<String, u64> = BTreeMap::new();
     let mut shared = Vec::new();
-    for (index, register, paths, own) in found {
+    for (index, paths, own) in found {
         match own {
             _ if paths.is_empty() => {}
             Some(own) if own == level => {
@@ -408,8 +408,7 @@ pub(super) fn layout(folder: &Path, pack: &Pack) -> Result<Option<Layout>, Snaps
                     *most = count.max(*most);
                 }
             }
-            _ if matches!(register.parent, Entity::Level(_)) => shared.push(RegisterId(index as u16)),
-            _ => return Ok(None),
+            _ => shared.push(RegisterId(index as u16)),
         }
     }
     // Divisions without any file are parts without rows.

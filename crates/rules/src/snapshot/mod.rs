@@ -209,7 +209,7 @@ pub struct Batches {
     pub level: LevelId,
     /// Codes of each batch, ascending.
     pub parts: Vec<Vec<String>>,
-    /// Registers of divisions whose rows do not lie in such files; they are read with every batch.
+    /// Registers whose rows do not lie in such files; they are read with every batch.
     pub shared: Vec<RegisterId>,
 }
 

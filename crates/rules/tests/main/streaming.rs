@@ -108,7 +108,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
-    fn parts_one_after_the_other_give_what_the_whole_gives(homes in homes(), listed in any::<bool>(), stray in 0..3_u8) {
+    fn parts_one_after_the_other_give_what_the_whole_gives(homes in homes(), (listed, shared) in any::<(bool, bool)>(), stray in 0..3_u8) {
         let pack = packs::of_text(&format!("{}{INDICATORS}", PACK.replace("\nvariables:\n", VILLAGE_FILE)));
         let mut villages = by_village(&pack, &batches(&pack, &homes));
         let codes: Vec<String> = villages.keys().cloned().collect();
@@ -121,11 +121,21 @@ proptest! {
         }
         let folder = tempfile::tempdir().unwrap();
         let mut writer = Writer::new(folder.path(), &pack).unwrap();
+        let rows = |parts: &[(RegisterId, RecordBatch)], register| -> Vec<RecordBatch> {
+            parts.iter().filter(|(of, _)| *of == register).map(|(_, rows)| rows.clone()).collect()
+        };
+        let [household, person, income] = ["household", "person", "income"].map(|id| pack.register(id).unwrap());
         for (village, parts) in &villages {
-            for register in ["household", "person", "income"].map(|id| pack.register(id).unwrap()) {
-                let rows: Vec<RecordBatch> = parts.iter().filter(|(of, _)| *of == register).map(|(_, rows)| rows.clone()).collect();
-                writer.write(register, village, &rows).unwrap();
+            writer.write(household, village, &rows(parts, household)).unwrap();
+            writer.write(person, village, &rows(parts, person)).unwrap();
+            if !shared {
+                writer.write(income, village, &rows(parts, income)).unwrap();
             }
+        }
+        if shared {
+            // Records of records stand in one file too.
+            let all: Vec<RecordBatch> = villages.values().flat_map(|parts| rows(parts, income)).collect();
+            writer.write(income, "all", &all).unwrap();
         }
         // The villages' own records stand in one file, which is read with every part; of the last one there is none.
         let register = pack.register("village_file").unwrap();
