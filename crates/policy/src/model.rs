@@ -300,6 +300,20 @@ pub struct Field {
     pub national: Option<String>,
     /// Explanation for who fills it in.
     pub help: Option<Text>,
+    /// What the system keeps here by itself.
+    pub shared: Option<Shared>,
+}
+
+/// A truth that the system keeps beside a record: another record of its register holds the same value. Secret texts
+/// are in no formula, but that two of them are equal is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shared {
+    /// Id of the field of the register above.
+    pub field: String,
+    /// Only records below another parent count.
+    pub apart: bool,
+    /// Where it stands.
+    pub place: Place,
 }
 
 /// Type of a stored field.
@@ -642,6 +656,8 @@ pub struct Check {
     pub advice: Option<Text>,
     /// Ids of the fields to look at, and where they stand in the pack.
     pub fields: Vec<(String, Place)>,
+    /// The type of its fields refuses what it looks for at entry: nothing on file can break it.
+    pub at_entry: bool,
 }
 
 /// Severity of a check.

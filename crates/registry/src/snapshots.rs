@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bangfu_policy::model::RegisterId;
+use bangfu_policy::model::{Entity, RegisterId};
 use bangfu_rules::snapshot::{Manifest, SnapshotError, Writer};
+use bangfu_store::change::Actor;
+use bangfu_store::shared::kept_by_system;
 use bangfu_store::{JournalSeq, ListQuery, Reader, Scope, StoreError};
 
 use crate::home::{Home, WorkError, Working};
@@ -55,6 +57,31 @@ pub async fn refresh(
     refresh_within(home, &working, written, progress).await
 }
 
+/// Journal entry up to which the snapshot goes.
+fn reached(state: &std::path::Path) -> i64 {
+    std::fs::read_to_string(state).ok().and_then(|text| text.trim().parse::<i64>().ok()).unwrap_or(0)
+}
+
+/// Registers that the system keeps follow those that they tell of.
+async fn keep_shared(home: &Home, state: &std::path::Path) -> Result<(), RefreshError> {
+    let done = JournalSeq(reached(state));
+    for (index, register) in home.pack.registers.iter().enumerate().filter(|(_, register)| kept_by_system(register)) {
+        let Entity::Register(above) = register.parent else { continue };
+        let Some(above) = home.pack.registers.get(above.index()) else { continue };
+        if home.store.changed_parts(&above.id, done).await?.is_empty() {
+            continue;
+        }
+        let reason = "values that several records share";
+        // What is kept is a consequence of the last entry, and bears its time.
+        let at = home.store.journal_time().await?;
+        let mut change = home.store.change(&Scope::everything(), &Actor::console("determination"), reason, at).await?;
+        if change.keep_shared(RegisterId(index as u16)).await?.is_some() {
+            change.commit().await?;
+        }
+    }
+    Ok(())
+}
+
 /// Records up to which a register is one file: a hundred small files cost more than they save.
 const ONE_FILE: u64 = 200_000;
 
@@ -95,8 +122,9 @@ pub(crate) async fn refresh_within(
 ) -> Result<Refreshed, RefreshError> {
     let folder = home.snapshot();
     let state = folder.join("journal.seq");
+    keep_shared(home, &state).await?;
     let end = home.store.journal_end().await?;
-    let done = std::fs::read_to_string(&state).ok().and_then(|text| text.trim().parse::<i64>().ok()).unwrap_or(0);
+    let done = reached(&state);
     // Under another pack the columns may be others, and the manifest begins anew.
     let manifest = Manifest::read(&folder).ok().flatten();
     let known = manifest.is_some_and(|manifest| manifest.pack_hash == home.pack.hash);

@@ -364,7 +364,7 @@ impl Change {
     }
 
     /// The snapshot of the division's part is no longer current.
-    async fn touch(&mut self, definition: &Register, division: &str, seq: i64) -> Result<(), StoreError> {
+    pub(crate) async fn touch(&mut self, definition: &Register, division: &str, seq: i64) -> Result<(), StoreError> {
         let part = division.get(..schema::part_digits(&self.store.pack)).unwrap_or(division).to_owned();
         sqlx::query("insert or replace into touched values (?, ?, ?)")
             .bind(&definition.id)

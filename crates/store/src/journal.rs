@@ -104,6 +104,17 @@ impl Store {
         Ok(JournalSeq(last(&mut connection).await?.0))
     }
 
+    /// Time of the last entry, milliseconds since 1970-01-01 UTC; 0 without any.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn journal_time(&self) -> Result<i64, StoreError> {
+        let row = sqlx::query("select coalesce((select at from journal order by seq desc limit 1), 0) as at")
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(row.try_get("at")?)
+    }
+
     /// Recomputes the chain from the first entry; returns how many entries there are.
     ///
     /// # Errors

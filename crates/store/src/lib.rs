@@ -25,6 +25,7 @@ pub mod schema;
 pub mod scope;
 pub mod search;
 pub mod secrets;
+pub mod shared;
 pub mod tally;
 
 pub use attachments::{Attachment, NewFile};

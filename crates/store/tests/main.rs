@@ -13,6 +13,8 @@ use bangfu_store::{
 
 #[path = "main/edits.rs"]
 mod edits;
+#[path = "main/shared.rs"]
+mod shared;
 
 const PACK: &str = r"
 policy: {id: small, title: {en: Small}, version: '1', languages: [en], root: '1', currency: {code: XXX, symbol: {en: x}}}

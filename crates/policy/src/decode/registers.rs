@@ -7,7 +7,7 @@ use crate::diagnostic::nearest;
 use crate::formula::declared_type;
 use crate::ir::{Scalar, Type};
 use crate::model::{
-    CodeListId, Columns, Entity, Field, FieldType, LevelId, Pack, Place, Register, RegisterId, RegisterKind,
+    CodeListId, Columns, Entity, Field, FieldType, LevelId, Pack, Place, Register, RegisterId, RegisterKind, Shared,
 };
 use crate::pattern::Pattern;
 use crate::value::parse_scalar;
@@ -58,6 +58,7 @@ pub(super) fn registers(pack: &mut Pack, entries: &Entries<'_>, report: &mut Rep
         });
     }
     name_columns(pack, report);
+    check_shared(pack, report);
 }
 
 fn parent(
@@ -261,11 +262,46 @@ fn fields(pack: &Pack, cursor: &mut Cursor<'_>, registers: &[&str], report: &mut
             secret: field.flag("secret", report),
             national: field.text("national", report).map(|(text, _)| text),
             help: field.optional_title("help", report),
+            shared: shared(&mut field, ty, report),
         };
         field.finish(report);
         fields.push(field_value);
     }
     fields
+}
+
+/// What the system keeps in a field by itself.
+fn shared(field: &mut Cursor<'_>, ty: FieldType, report: &mut Report) -> Option<Shared> {
+    let apart = field.flag("apart", report);
+    let (name, place) = field.text("shared", report)?;
+    if ty != FieldType::Boolean {
+        report.say(place, "`shared` stands with a field that is no truth", "write `type: boolean`");
+        return None;
+    }
+    Some(Shared { field: name, apart, place: place.clone() })
+}
+
+/// Fields that the system keeps are of a register with one record for each of another, and name a field there.
+fn check_shared(pack: &Pack, report: &mut Report) {
+    for register in &pack.registers {
+        let kept = register.fields.iter().filter_map(|field| field.shared.as_ref());
+        for shared in kept {
+            let above = match (register.parent, register.kind) {
+                (Entity::Register(above), RegisterKind::One) => pack.registers.get(above.index()),
+                _ => None,
+            };
+            let Some(above) = above.filter(|_| register.fields.iter().all(|field| field.shared.is_some())) else {
+                let advice = "put it into a register of its own: `of: <register>`, `one: true`, and only such fields";
+                report.say(&shared.place, "`shared` cannot stand in this register", advice);
+                continue;
+            };
+            if !above.fields.iter().any(|field| field.id == shared.field) {
+                let near = nearest(&shared.field, above.fields.iter().map(|field| field.id.as_str()));
+                let advice = near.map_or("name a field of it".to_owned(), |near| format!("did you mean `{near}`?"));
+                report.say(&shared.place, format!("`{}` has no field `{}`", above.id, shared.field), advice);
+            }
+        }
+    }
 }
 
 /// The pattern of a field, if it has one and it is one.

@@ -257,7 +257,13 @@ fn check(
         }
         None => Severity::Suspect,
     };
-    let when = formula(&mut cursor, "when", report);
+    let at_entry = cursor.flag("at_entry", report);
+    let when = if at_entry {
+        // What is refused at entry is never found on file.
+        Some(("1 = 0".to_owned(), place.clone()))
+    } else {
+        formula(&mut cursor, "when", report)
+    };
     let message = cursor.title("message", report);
     let advice = cursor.optional_title("advice", report);
     let fields = cursor.texts("fields", report).into_iter().map(|(name, place)| (name, place.clone())).collect();
@@ -283,7 +289,7 @@ fn check(
         check: Some(CheckId(pack.checks.len() as u16)),
         place: at,
     });
-    pack.checks.push(Check { variable, severity, advice, fields });
+    pack.checks.push(Check { variable, severity, advice, fields, at_entry });
 }
 
 /// The fields that checks point to must exist.

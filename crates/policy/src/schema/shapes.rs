@@ -212,6 +212,10 @@ pub(super) struct Field {
     national: Option<String>,
     /// Explanation for who fills it in.
     help: Option<Words>,
+    /// Kept by the system: another record of the register above holds the same value in this field.
+    shared: Option<String>,
+    /// With `shared`: only records below another parent count.
+    apart: Option<bool>,
 }
 
 /// A dated amount or threshold.
@@ -386,8 +390,10 @@ pub(super) struct Check {
     of: String,
     /// Wrong or only suspect.
     severity: Severity,
-    /// Boolean formula: true is a hit.
-    when: Formula,
+    /// Boolean formula: true is a hit; required unless `at_entry`.
+    when: Option<Formula>,
+    /// The types of its fields refuse what it looks for: it is held at entry and never found on file.
+    at_entry: Option<bool>,
     /// What is wrong.
     message: Words,
     /// What to do.

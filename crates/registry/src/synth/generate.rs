@@ -443,10 +443,13 @@ impl<'a> Generator<'a> {
             state.cells[STRATUM] = Some(Value::Integer(i64::from(unit.stratum)));
             state.cells[SIZE] = Some(Value::Integer(i64::from(unit.size)));
             state.family = state.draw.between(0, i64::from(u16::MAX)) as usize;
+            let faulty = faults.len() as u64;
             for (index, fault) in faults.iter_mut().enumerate() {
                 let concerned = self.concerns(fault.spec, *unit);
                 let (count, units) = fault.every;
-                let hit = concerned && (fault.seen + 1) * count / units.max(1) > fault.seen * count / units.max(1);
+                // Errors of the same rhythm begin at different households, so that none hides another.
+                let at = fault.seen + units * index as u64 / (count * faulty).max(1);
+                let hit = concerned && (at + 1) * count / units.max(1) > at * count / units.max(1);
                 fault.seen += u64::from(concerned);
                 state.faulty[index] = hit;
             }

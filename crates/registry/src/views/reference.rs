@@ -244,6 +244,8 @@ pub struct CheckView {
     pub unknown: String,
     /// Hits that are excused; empty when none.
     pub excused: String,
+    /// What it looks for is refused at entry.
+    pub at_entry: bool,
 }
 
 /// All checks, with what they found in a division: most hits first. Excused hits are counted apart.
@@ -275,6 +277,7 @@ pub fn checks(
                 message: words(&variable.title),
                 advice: check.advice.as_ref().map(words).unwrap_or_default(),
                 clauses: variable.clauses.clone(),
+                at_entry: check.at_entry,
             };
             (found.map_or(0, |found| found.yes), view)
         })

@@ -48,3 +48,27 @@ async fn every_clause_works_and_its_items_yield_something_and_have_pages() {
         assert_eq!(answer.status, StatusCode::OK, "{address}: {}", answer.text);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn checks_find_what_was_planted_and_nothing_else_of_its_kind() {
+    let registry = registry().await;
+    let site = open().await;
+    let results = site.results.clone().expect("there is a run");
+    let root = &registry.pack.policy.root;
+    let mut found = 0;
+    for error in &registry.planted.errors {
+        let name = error.finds.split(' ').next().unwrap_or_default();
+        let Some(check) =
+            registry.pack.checks.iter().find(|check| registry.pack.variables[check.variable.index()].id == name)
+        else {
+            continue;
+        };
+        let hits = results.count(&registry.pack, check.variable, root).unwrap().yes;
+        // A number that is somebody else's is found with both.
+        let each = if error.id == "duplicate_id" { 2 } else { 1 };
+        assert!(error.count > 0, "{}", error.id);
+        assert_eq!(hits, error.count * each, "{}: {name}", error.id);
+        found += 1;
+    }
+    assert!(found >= 7, "only {found} kinds of error are looked for by a check");
+}

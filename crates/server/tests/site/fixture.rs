@@ -10,6 +10,7 @@ use bangfu_policy::model::{Pack, RegisterId};
 use bangfu_registry::store::change::{Actor, Duplicates};
 use bangfu_registry::store::divisions::Division;
 use bangfu_registry::store::runs::{Difference, Run};
+use bangfu_registry::store::shared::kept_by_system;
 use bangfu_registry::store::{Scope, SecretKeys, Store};
 use bangfu_registry::synth::{self, Generator};
 use bangfu_rules::engine::{Program, Request as Computation};
@@ -38,6 +39,8 @@ pub(crate) struct Registry {
     pub(crate) households: Vec<String>,
     /// Code of a village with people.
     pub(crate) village: String,
+    /// What was planted in the demo.
+    pub(crate) planted: synth::Manifest,
 }
 
 static REGISTRY: OnceCell<Registry> = OnceCell::const_new();
@@ -69,7 +72,7 @@ async fn make() -> Registry {
     let folder = tempfile::tempdir().unwrap();
     let pack = Arc::new(pack_with_books());
     let store = store(folder.path(), &pack).await;
-    fill(&store, &pack, &BANNERS, 0.05).await;
+    let planted = fill(&store, &pack, &BANNERS, 0.05).await;
     determine(folder.path(), &pack, &store).await;
     let reader = store.reader(&Scope::everything());
     let household = pack.register("household").unwrap();
@@ -85,11 +88,11 @@ async fn make() -> Registry {
         })
         .collect();
     let village = page.records[0].division.clone();
-    Registry { folder, pack, households, village }
+    Registry { folder, pack, households, village, planted }
 }
 
-/// Fills a store with the divisions of all banners and the synthetic people of some.
-pub(crate) async fn fill(store: &Store, pack: &Arc<Pack>, banners: &[&str], scale: f64) {
+/// Fills a store with the divisions of all banners and the synthetic people of some; what was planted in them.
+pub(crate) async fn fill(store: &Store, pack: &Arc<Pack>, banners: &[&str], scale: f64) -> synth::Manifest {
     let listed = synth::demo::read_divisions(&pack_folder()).unwrap();
     let kept = |code: &str| code.len() <= 6 || banners.iter().any(|banner| code.starts_with(banner));
     let divisions: Vec<_> = listed.into_iter().filter(|division| kept(&division.code)).collect();
@@ -99,7 +102,7 @@ pub(crate) async fn fill(store: &Store, pack: &Arc<Pack>, banners: &[&str], scal
     let tree: Vec<_> =
         divisions.iter().map(|d| synth::Division { code: d.code.clone(), name: d.name.clone() }).collect();
     let mut batches = Vec::new();
-    Generator::new(pack, &spec, &tree, &given, scale)
+    let planted = Generator::new(pack, &spec, &tree, &given, scale)
         .unwrap()
         .run(
             &mut |register, _banner, batch| {
@@ -126,7 +129,11 @@ pub(crate) async fn fill(store: &Store, pack: &Arc<Pack>, banners: &[&str], scal
         let report = change.load(*register, batch, Duplicates::Refuse).await.unwrap();
         assert!(report.refused.is_empty(), "{}: {:?}", pack.registers[register.index()].id, report.refused.first());
     }
+    for (index, _) in pack.registers.iter().enumerate().filter(|(_, register)| kept_by_system(register)) {
+        change.keep_shared(RegisterId(index as u16)).await.unwrap();
+    }
     change.commit().await.unwrap();
+    planted
 }
 
 /// A snapshot of the store, and a run over it.
