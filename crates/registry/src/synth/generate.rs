@@ -44,6 +44,8 @@ struct Fault {
     register: RegisterId,
     slot: usize,
     value: Option<Value>,
+    /// Other fields of the record that get a value.
+    with: Vec<(usize, Option<Value>)>,
     /// Every how many-th unit; exact over the whole.
     every: (u64, u64),
     seen: u64,
@@ -220,15 +222,20 @@ impl<'a> Generator<'a> {
             let missing = |what: &str| content(&at, format!("there is no {what}"), "correct the id");
             let register = self.pack.register(&error.register).ok_or_else(|| missing("such register"))?;
             let fields = self.pack.registers.get(register.index()).map(|r| r.fields.as_slice()).unwrap_or_default();
-            let field = fields.iter().position(|field| field.id == error.field).ok_or_else(|| missing("such field"))?;
-            let value = match &error.value {
-                Some(json) => Some(self.names.stored(json, Some(fields[field].ty), &error.field, &at)?),
-                None => None,
-            };
+            let place = |id: &str| fields.iter().position(|field| field.id == id).ok_or_else(|| missing("such field"));
+            let stored = |field: usize, json| self.names.stored(json, Some(fields[field].ty), &fields[field].id, &at);
+            let field = place(&error.field)?;
+            let value = error.value.as_ref().map(|json| stored(field, json)).transpose()?;
+            let first = self.names.first(register);
+            let with = error.with.iter().map(|(id, json)| {
+                let field = place(id)?;
+                Ok((first + field, Some(stored(field, json)?)))
+            });
+            let with = with.collect::<Result<Vec<_>, SynthError>>()?;
             let units = self.plan.units.iter().filter(|unit| self.concerns(index, **unit)).count() as u64;
             let count = ((error.count as f64 * scale).round() as u64).min(units);
-            let slot = self.names.first(register) + field;
-            self.faults.push(Fault { spec: index, register, slot, value, every: (count, units), seen: 0 });
+            let slot = first + field;
+            self.faults.push(Fault { spec: index, register, slot, value, with, every: (count, units), seen: 0 });
         }
         Ok(())
     }

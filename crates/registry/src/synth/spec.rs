@@ -276,4 +276,7 @@ pub struct PlantedError {
     pub becomes: String,
     /// The value for `becomes: value`.
     pub value: Option<Value>,
+    /// Other fields of the record that get a value, so that the error is one and nothing else.
+    #[serde(default)]
+    pub with: std::collections::BTreeMap<String, Value>,
 }

@@ -64,10 +64,10 @@ async fn checks_find_what_was_planted_and_nothing_else_of_its_kind() {
             continue;
         };
         let hits = results.count(&registry.pack, check.variable, root).unwrap().yes;
-        // A number that is somebody else's is found with both.
-        let each = if error.id == "duplicate_id" { 2 } else { 1 };
         assert!(error.count > 0, "{}", error.id);
-        assert_eq!(hits, error.count * each, "{}: {name}", error.id);
+        // A value that is somebody else's is found with both, unless the other one is not looked at.
+        let most = if ["duplicate_id", "phone_shared"].contains(&error.id.as_str()) { 2 } else { 1 };
+        assert!((error.count..=error.count * most).contains(&hits), "{}: {name} {hits} / {}", error.id, error.count);
         found += 1;
     }
     assert!(found >= 7, "only {found} kinds of error are looked for by a check");

@@ -268,6 +268,10 @@ impl<'a> Generator<'a> {
                 };
                 kept.push((fault.slot, own.clone()));
                 state.cells[fault.slot] = value;
+                for (slot, value) in &fault.with {
+                    kept.push((*slot, state.cells[*slot].clone()));
+                    state.cells[*slot] = value.clone();
+                }
             }
             if becomes == "previous"
                 && let Some(own) = own
