@@ -75,9 +75,8 @@ async fn keep_shared(home: &Home, state: &std::path::Path) -> Result<(), Refresh
         // What is kept is a consequence of the last entry, and bears its time.
         let at = home.store.journal_time().await?;
         let mut change = home.store.change(&Scope::everything(), &Actor::console("determination"), reason, at).await?;
-        if change.keep_shared(RegisterId(index as u16)).await?.is_some() {
-            change.commit().await?;
-        }
+        change.keep_shared(RegisterId(index as u16)).await?;
+        change.commit().await?;
     }
     Ok(())
 }

@@ -132,14 +132,20 @@ pub struct Change {
 }
 
 impl Store {
+    /// The connection that writes, once it is free; others wait.
+    pub(crate) async fn free_writer(&self) -> OwnedMutexGuard<SqliteConnection> {
+        let mut connection = std::sync::Arc::clone(&self.writer).lock_owned().await;
+        // A change that was dropped leaves its transaction open: end it before the next one begins.
+        let _ = connection.execute("rollback").await;
+        connection
+    }
+
     /// Begins a change; others wait. `at` is milliseconds since 1970-01-01 UTC.
     ///
     /// # Errors
     /// The database refuses.
     pub async fn change(&self, scope: &Scope, actor: &Actor, reason: &str, at: i64) -> Result<Change, StoreError> {
-        let mut connection = std::sync::Arc::clone(&self.writer).lock_owned().await;
-        // A change that was dropped leaves its transaction open: end it before the next one begins.
-        let _ = connection.execute("rollback").await;
+        let mut connection = self.free_writer().await;
         connection.execute("begin immediate").await?;
         let (seq, hash) = last(&mut connection).await?;
         Ok(Change {

@@ -70,7 +70,7 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn record_run(&self, run: &Run, differences: &[Difference]) -> Result<(), StoreError> {
-        let mut connection = self.writer.lock().await;
+        let mut connection = self.free_writer().await;
         let mut transaction = sqlx::Connection::begin(&mut *connection).await?;
         sqlx::query("insert or replace into run values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
             .bind(&run.id)
@@ -138,7 +138,7 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn fail_interrupted_runs(&self) -> Result<(), StoreError> {
-        let mut connection = self.writer.lock().await;
+        let mut connection = self.free_writer().await;
         sqlx::query("update run set state = 'failed', summary = 'interrupted' where state = 'running'")
             .execute(&mut *connection)
             .await?;

@@ -86,6 +86,7 @@ pub(super) enum Part {
     Division,
     Slot(usize),
     Unit(usize),
+    Number(usize),
     Member(usize),
     Record(usize),
 }
@@ -354,6 +355,7 @@ where {
             parts.push(match name {
                 "division" => Part::Division,
                 "n" => Part::Unit(width),
+                "u" => Part::Number(width),
                 "m" => Part::Member(width),
                 "k" => Part::Record(width),
                 name => Part::Slot(self.slot(name, register, at)?.0),

@@ -77,6 +77,8 @@ struct State<'s, 'p> {
     before: Vec<Option<Value>>,
     division: String,
     unit: u64,
+    /// Number of the unit among all.
+    number: u64,
     member: usize,
     /// Number of the record among those of its parent.
     record: usize,
@@ -338,6 +340,7 @@ impl<'a> Generator<'a> {
                 before: vec![None; self.names.slots],
                 division: banner.clone(),
                 unit: 0,
+                number: start as u64,
                 member: 0,
                 record: 0,
                 family: 0,
@@ -447,6 +450,7 @@ impl<'a> Generator<'a> {
             let Some(code) = self.plan.villages.get(village as usize) else { continue };
             state.division.clone_from(code);
             (state.village, state.unit) = (village as usize, ordinal);
+            state.number += 1;
             state.cells[STRATUM] = Some(Value::Integer(i64::from(unit.stratum)));
             state.cells[SIZE] = Some(Value::Integer(i64::from(unit.size)));
             state.family = state.draw.between(0, i64::from(u16::MAX)) as usize;

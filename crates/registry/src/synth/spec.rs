@@ -169,7 +169,7 @@ pub struct Rule {
     pub birth: Option<bool>,
     /// A name from one of the lists.
     pub name: Option<String>,
-    /// A text with `{division}`, `{unit}`, `{n}` (unit in the village), `{m}` (member), `{k}` (record of its parent) and `:width`.
+    /// A text with `{division}`, `{unit}`, `{n}` (unit in the village), `{u}` (unit of all), `{m}` (member), `{k}` (record of its parent) and `:width`.
     pub sequence: Option<String>,
     /// An identity number that begins with these six digits.
     pub id_number: Option<String>,

@@ -436,11 +436,17 @@ impl Material<'_> {
         self.belonging(|_| true).filter(free).filter_map(addition).collect()
     }
 
-    /// Child records, without those shown as labels.
+    /// Child records, without those shown as labels: first those that most others belong to, such as the members.
     pub fn lists(&self) -> Vec<Children> {
         let labels = self.screen().and_then(|screen| screen.labels);
-        self.belonging(|kind| kind == RegisterKind::Entity)
-            .filter(|id| Some(*id) != labels)
+        let below = |id: &RegisterId| {
+            self.pack.registers.iter().filter(|register| register.parent == Entity::Register(*id)).count()
+        };
+        let mut shown: Vec<RegisterId> =
+            self.belonging(|kind| kind == RegisterKind::Entity).filter(|id| Some(*id) != labels).collect();
+        shown.sort_by_key(|id| std::cmp::Reverse(below(id)));
+        shown
+            .into_iter()
             .filter_map(|id| {
                 let facts = self.children.get(&id.0).filter(|facts| !facts.is_empty())?;
                 Some(children(self.pack, id, facts, self.places, self.language))

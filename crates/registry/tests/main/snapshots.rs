@@ -23,7 +23,7 @@ async fn a_snapshot_is_written_again_where_records_changed_and_whole_under_anoth
     let path = registry.file("list.csv", &List::sample().csv());
     registry.import("national-2022", &path, How::default()).await;
     let (all, rows) = refresh(&registry.home).await;
-    assert!(all > 10 && rows == 4);
+    assert!(all > 5 && rows == 4, "{all} files, {rows} households");
     assert_eq!(refresh(&registry.home).await, (0, 4));
     let mut list = List::sample();
     list.set(0, "务工时间(月)", "7");

@@ -63,12 +63,33 @@ pub(super) struct Workspace {
 
 /// Rows of each entity in the chunk.
 pub(super) struct Chunk {
-    pub rows: HashMap<Entity, Range<usize>>,
+    /// Levels, then registers.
+    rows: Vec<Range<usize>>,
+    levels: usize,
 }
 
 impl Chunk {
+    pub(super) fn new(pack: &Pack, rows: impl Iterator<Item = (Entity, Range<usize>)>) -> Self {
+        let levels = pack.levels.len();
+        let mut chunk = Self { rows: vec![0..0; levels + pack.registers.len()], levels };
+        for (entity, rows) in rows {
+            let place = chunk.place(entity);
+            if let Some(slot) = chunk.rows.get_mut(place) {
+                *slot = rows;
+            }
+        }
+        chunk
+    }
+
+    fn place(&self, entity: Entity) -> usize {
+        match entity {
+            Entity::Level(level) => level.index(),
+            Entity::Register(register) => self.levels + register.index(),
+        }
+    }
+
     pub(super) fn range(&self, entity: Entity) -> Range<usize> {
-        self.rows.get(&entity).cloned().unwrap_or(0..0)
+        self.rows.get(self.place(entity)).cloned().unwrap_or(0..0)
     }
 }
 

@@ -8,6 +8,7 @@
 //! operation was live.
 
 mod buffer;
+mod by_node;
 mod choice;
 mod dates;
 mod execute;
@@ -25,6 +26,7 @@ mod parameters;
 mod partial;
 mod plan;
 mod ranges;
+mod slots;
 mod what_if;
 
 use std::collections::HashMap;
@@ -350,23 +352,20 @@ impl<'a> Program<'a> {
     }
 
     fn chunk(&self, tree: Tree, units: &Range<usize>) -> Chunk {
-        let rows = match tree {
+        match tree {
             Tree::Divisions => {
                 let levels = (0..self.pack.levels.len()).map(|level| Entity::Level(LevelId(level as u16)));
-                levels.map(|entity| (entity, 0..self.rows(entity))).collect()
+                Chunk::new(self.pack, levels.map(|entity| (entity, 0..self.rows(entity))))
             }
-            Tree::Units(unit) => self
-                .frame
-                .tables
-                .keys()
-                .filter(|entity| tree_of(self.pack, **entity) == tree)
-                .map(|entity| {
+            Tree::Units(unit) => {
+                let own = self.frame.tables.keys().filter(|entity| tree_of(self.pack, **entity) == tree);
+                let rows = own.map(|entity| {
                     let rows = if *entity == unit { units.clone() } else { self.layout.rows(unit, *entity, units) };
                     (*entity, rows)
-                })
-                .collect(),
-        };
-        Chunk { rows }
+                });
+                Chunk::new(self.pack, rows)
+            }
+        }
     }
 
     fn task<'t>(&self, pass: &Pass, chunks: &'t [Range<usize>]) -> Task<'t> {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bangfu_policy::ir::{ExprId, Scalar};
 use bangfu_policy::model::{Entity, LevelId, Pack};
 
+use super::by_node::ByNode;
 use super::gather::Gathered;
 use super::plan::{Wanted, canonical};
 use super::{EngineError, Evaluated, Layout, Outcome, Program, Values};
@@ -28,8 +29,8 @@ pub struct Partial {
 
 struct PartialValues {
     kept: Values,
-    lanes: HashMap<ExprId, super::Lane>,
-    constants: HashMap<ExprId, Scalar>,
+    lanes: ByNode<super::Lane>,
+    constants: ByNode<Scalar>,
 }
 
 impl Program<'_> {

@@ -12,8 +12,10 @@ use bangfu_policy::ir::{ExprId, Op, Scalar, Type};
 use bangfu_policy::model::{Entity, Pack, ParameterId};
 
 use super::buffer::Lane;
+use super::by_node::ByNode;
 use super::layout::Layout;
 use super::ranges::{self, Bounds};
+use super::slots::Building;
 use crate::frame::{Frame, Lanes};
 use crate::interpret::Interpreter;
 
@@ -115,9 +117,9 @@ pub(super) struct Plan {
     /// Gathers, each once, and where they stand.
     pub wanted: Vec<Wanted>,
     pub places: HashMap<Wanted, usize>,
-    pub lanes: HashMap<ExprId, Lane>,
-    pub bounds: HashMap<ExprId, Bounds>,
-    pub constants: HashMap<ExprId, Scalar>,
+    pub lanes: ByNode<Lane>,
+    pub bounds: ByNode<Bounds>,
+    pub constants: ByNode<Scalar>,
     /// Nodes whose values other passes, or whoever asked for them, read row by row.
     pub kept: HashSet<ExprId>,
     /// Nodes that nothing but the results read.
@@ -174,9 +176,9 @@ pub(super) fn plan(
         slots: 0,
         wanted: Vec::new(),
         places: HashMap::new(),
-        lanes: HashMap::new(),
-        bounds: HashMap::new(),
-        constants: HashMap::new(),
+        lanes: ByNode::default(),
+        bounds: ByNode::default(),
+        constants: ByNode::default(),
         kept: HashSet::new(),
         packed: HashSet::new(),
     };
@@ -573,75 +575,5 @@ impl Planner<'_> {
             keep: Keep::No,
         };
         Operand::Slot(building.push(step))
-    }
-}
-
-/// Steps of a pass; before allocation a slot is the position of its step.
-struct Building {
-    slot: HashMap<(ExprId, Option<Entity>), usize>,
-    steps: Vec<Step>,
-    lanes: Vec<Lane>,
-}
-
-impl Building {
-    fn push(&mut self, step: Step) -> usize {
-        let slot = self.steps.len();
-        self.slot.insert((step.node, None), slot);
-        self.lanes.push(step.lane);
-        self.steps.push(step);
-        slot
-    }
-
-    /// Lets steps share buffers: one is free again after its last use.
-    fn allocate(mut self, mut gathers: Vec<Gather>) -> (Vec<Step>, Vec<Gather>, usize) {
-        let mut last: Vec<usize> = (0..self.steps.len()).collect();
-        for (at, step) in self.steps.iter().enumerate() {
-            for operand in &step.operands {
-                if let Operand::Slot(slot) = operand {
-                    last[*slot] = at;
-                }
-            }
-        }
-        for gather in &gathers {
-            for operand in gather.value.iter().chain(&gather.filter) {
-                if let Operand::Slot(slot) = operand {
-                    last[*slot] = usize::MAX;
-                }
-            }
-        }
-        let mut ending: HashMap<usize, Vec<usize>> = HashMap::new();
-        for (slot, at) in last.iter().enumerate() {
-            ending.entry(*at).or_default().push(slot);
-        }
-        let mut free: HashMap<u8, Vec<usize>> = HashMap::new();
-        let mut real = vec![0; self.steps.len()];
-        let mut count = 0;
-        let class = |lane: Lane| match lane {
-            Lane::Mask => 0,
-            Lane::Narrow => 1,
-            Lane::Wide => 2_u8,
-        };
-        for at in 0..self.steps.len() {
-            real[at] = free.get_mut(&class(self.lanes[at])).and_then(Vec::pop).unwrap_or_else(|| {
-                count += 1;
-                count - 1
-            });
-            for slot in ending.get(&at).into_iter().flatten() {
-                free.entry(class(self.lanes[*slot])).or_default().push(real[*slot]);
-            }
-        }
-        let place = |operand: &mut Operand| {
-            if let Operand::Slot(slot) = operand {
-                *slot = real[*slot];
-            }
-        };
-        for (at, step) in self.steps.iter_mut().enumerate() {
-            step.out = real[at];
-            step.operands.iter_mut().for_each(place);
-        }
-        for gather in &mut gathers {
-            gather.value.iter_mut().chain(&mut gather.filter).for_each(place);
-        }
-        (self.steps, gathers, count)
     }
 }

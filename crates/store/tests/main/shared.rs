@@ -76,3 +76,28 @@ async fn what_records_share_is_kept_and_follows_them() {
     assert_eq!(store.changed_parts("numbers", end).await.unwrap().len(), 1);
     store.verify_journal().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_is_dropped_holds_nobody_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = super::open(folder.path()).await;
+    drop(store.change(&Scope::everything(), &Actor::console("test"), "never done", 1).await.unwrap());
+    let run = bangfu_store::runs::Run {
+        id: "1".to_owned(),
+        as_of: 0,
+        state: "running".to_owned(),
+        started: 0,
+        finished: None,
+        policy_hash: String::new(),
+        snapshot_hash: String::new(),
+        overrides: "{}".to_owned(),
+        folder: String::new(),
+        summary: String::new(),
+        journal_seq: 0,
+    };
+    store.record_run(&run, &[]).await.unwrap();
+    drop(store.change(&Scope::everything(), &Actor::console("test"), "never done either", 1).await.unwrap());
+    store.fail_interrupted_runs().await.unwrap();
+    drop(store.change(&Scope::everything(), &Actor::console("test"), "nor this", 1).await.unwrap());
+    assert_eq!(store.runs().await.unwrap()[0].state, "failed");
+}

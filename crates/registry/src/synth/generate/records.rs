@@ -330,6 +330,7 @@ fn text(parts: &[Part], state: &State<'_, '_>) -> String {
             Part::Text(words) => text.push_str(words),
             Part::Division => text.push_str(&state.division),
             Part::Unit(width) => text.push_str(&format!("{:0width$}", state.unit)),
+            Part::Number(width) => text.push_str(&format!("{:0width$}", state.number)),
             Part::Member(width) => text.push_str(&format!("{:0width$}", state.member)),
             Part::Record(width) => text.push_str(&format!("{:0width$}", state.record)),
             Part::Slot(slot) => match &state.cells[*slot] {

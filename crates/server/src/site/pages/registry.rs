@@ -127,15 +127,14 @@ pub fn saved(visit: &Visit) -> &'static str {
     DONE.iter().find(|known| **known == said).copied().unwrap_or_default()
 }
 
-/// Names of the divisions between the one in view and the record's.
+/// Names of the divisions between the one in view and the record's; its own when it lies in none below.
 pub fn place_below(site: &Shared, visit: &Visit, code: &str) -> String {
-    let names: Vec<String> = site
-        .places
-        .trail(code, visit.language)
-        .into_iter()
-        .filter(|place| place.code.len() > visit.division.len() && place.level > 0)
-        .map(|place| place.name)
-        .collect();
+    let trail = site.places.trail(code, visit.language);
+    let below = trail.iter().filter(|place| place.code.len() > visit.division.len() && place.level > 0);
+    let names: Vec<&str> = below.map(|place| place.name.as_str()).collect();
+    if names.is_empty() {
+        return trail.last().map(|place| place.name.clone()).unwrap_or_default();
+    }
     // In wide views the last two say enough; the whole way is in the record's file.
     names.get(names.len().saturating_sub(2)..).unwrap_or_default().join(" ")
 }
