@@ -128,9 +128,8 @@ pub(crate) fn figures(
             base == *level || pack.is_below(base, *level)
         })
     };
-    let of_level = |level| match told(&level) {
-        true => quotients(pack, frame, layout, level, quotient, sums, value),
-        false => Vec::new(),
+    let of_level = |level| {
+        if told(&level) { quotients(pack, frame, layout, level, quotient, sums, value) } else { Vec::new() }
     };
     levels(pack).into_iter().map(of_level).collect()
 }

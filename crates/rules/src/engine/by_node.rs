@@ -13,11 +13,11 @@ impl<T> Default for ByNode<T> {
 }
 
 impl<T> ByNode<T> {
-    pub(super) fn get(&self, id: &ExprId) -> Option<&T> {
+    pub(super) fn get(&self, id: ExprId) -> Option<&T> {
         self.0.get(id.0 as usize)?.as_ref()
     }
 
-    pub(super) fn contains_key(&self, id: &ExprId) -> bool {
+    pub(super) fn contains_key(&self, id: ExprId) -> bool {
         self.get(id).is_some()
     }
 

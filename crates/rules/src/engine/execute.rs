@@ -195,11 +195,11 @@ pub(super) fn valid<'a>(
 #[inline(always)]
 pub(super) fn lane_of(shared: &Shared<'_>, id: ExprId) -> Lane {
     let id = super::plan::canonical(shared.pack, id);
-    match shared.plan.constants.get(&id) {
+    match shared.plan.constants.get(id) {
         Some(_) if shared.pack.graph[id].ty == Type::Boolean => Lane::Mask,
         Some(Scalar::Integer(value)) if i32::try_from(*value).is_err() => Lane::Wide,
         Some(_) => Lane::Narrow,
-        None => shared.plan.lanes.get(&id).copied().unwrap_or(Lane::Wide),
+        None => shared.plan.lanes.get(id).copied().unwrap_or(Lane::Wide),
     }
 }
 
@@ -529,18 +529,18 @@ pub(super) fn copy_lanes(lane: Lane, rows: usize, a: View<'_>, out: &mut Buffer)
 
 fn operand_magnitude(shared: &Shared<'_>, id: ExprId) -> u128 {
     let id = super::plan::canonical(shared.pack, id);
-    match shared.plan.constants.get(&id) {
+    match shared.plan.constants.get(id) {
         Some(Scalar::Integer(value)) => u128::from(value.unsigned_abs()),
         Some(_) => 0,
-        None => shared.plan.bounds.get(&id).map_or(u128::MAX, |bounds| bounds.magnitude()),
+        None => shared.plan.bounds.get(id).map_or(u128::MAX, |bounds| bounds.magnitude()),
     }
 }
 
 fn operand_low(shared: &Shared<'_>, id: ExprId) -> i128 {
     let id = super::plan::canonical(shared.pack, id);
-    match shared.plan.constants.get(&id) {
+    match shared.plan.constants.get(id) {
         Some(Scalar::Integer(value)) => i128::from(*value),
         Some(_) => 0,
-        None => shared.plan.bounds.get(&id).map_or(i128::MIN, |bounds| bounds.low),
+        None => shared.plan.bounds.get(id).map_or(i128::MIN, |bounds| bounds.low),
     }
 }

@@ -231,7 +231,7 @@ impl<'a> Program<'a> {
         };
         let failures = left.iter_mut().flat_map(|span| std::mem::take(&mut span.failures)).collect();
         let mut steps: Vec<(&Step, Room, Vec<Left>)> = Vec::new();
-        let mut gathers: Vec<(usize, Vec<(usize, Vec<Gathered>)>)> = Vec::new();
+        let mut gathers: Vec<(usize, Vec<GatheredPart>)> = Vec::new();
         let mut left = left.into_iter();
         for ((pass, spans), rooms) in stage.iter().zip(&spans).zip(rooms) {
             let first = (steps.len(), gathers.len());
@@ -308,7 +308,7 @@ impl<'a> Program<'a> {
     }
 
     fn bounds(&self, id: ExprId) -> Bounds {
-        self.plan.bounds.get(&id).copied().unwrap_or(Bounds::WIDE)
+        self.plan.bounds.get(id).copied().unwrap_or(Bounds::WIDE)
     }
 
     fn rows(&self, entity: Entity) -> usize {
@@ -484,10 +484,10 @@ impl<'a> Program<'a> {
             *left -= 1;
             // The last variable with this root takes the column, others copy it.
             let taken = if *left == 0 { packed.remove(&root) } else { packed.get(&root).cloned() };
-            let found = taken.or_else(|| match (self.plan.constants.get(&root), kept.get(&root)) {
+            let found = taken.or_else(|| match (self.plan.constants.get(root), kept.get(&root)) {
                 (Some(value), _) => Some(constant(*value, self.rows(variable.of))),
                 (None, Some(buffer)) => {
-                    Some(column(buffer, self.plan.lanes.get(&root).copied()?, self.plan.bounds.get(&root).copied()?))
+                    Some(column(buffer, self.plan.lanes.get(root).copied()?, self.plan.bounds.get(root).copied()?))
                 }
                 (None, None) => None,
             });
@@ -499,10 +499,10 @@ impl<'a> Program<'a> {
     /// A kept node's values as the interpreter would give them.
     fn reader<'v>(&'v self, kept: &'v Values, id: ExprId) -> Reader<'v> {
         let id = canonical(self.pack, id);
-        if let Some(value) = self.plan.constants.get(&id) {
+        if let Some(value) = self.plan.constants.get(id) {
             return Box::new(|_| *value);
         }
-        let (buffer, lane) = (kept.get(&id).map(Arc::as_ref), self.plan.lanes.get(&id).copied());
+        let (buffer, lane) = (kept.get(&id).map(Arc::as_ref), self.plan.lanes.get(id).copied());
         Box::new(move |row| value_of(buffer, lane, row))
     }
 }
@@ -553,12 +553,15 @@ enum Left {
     Packed(PackedPart),
 }
 
+/// What a thread gathered: the first row of the level, and what was found for it and those that follow.
+type GatheredPart = (usize, Vec<Gathered>);
+
 /// What it leaves.
 struct SpanResult {
     /// Of the steps that are kept, in their order.
     left: Vec<Left>,
-    /// First row of the level and what was gathered, in the order of the pass's gathers.
-    gathered: Vec<(usize, Vec<Gathered>)>,
+    /// In the order of the pass's gathers.
+    gathered: Vec<GatheredPart>,
     failures: Vec<Failure>,
 }
 

@@ -31,10 +31,10 @@ pub fn nodes(pack: &Pack, frame: &Frame, roots: &[ExprId]) -> Result<HashMap<Exp
     for root in open {
         let id = canonical(pack, root);
         let rows = pack.graph[root].entity.map_or(0, |entity| program.rows(entity));
-        let made = match (program.plan.constants.get(&id), values.get(&id)) {
+        let made = match (program.plan.constants.get(id), values.get(&id)) {
             (Some(value), _) => Some(constant(*value, rows)),
             (None, Some(buffer)) => {
-                let (lane, bounds) = (program.plan.lanes.get(&id), program.plan.bounds.get(&id));
+                let (lane, bounds) = (program.plan.lanes.get(id), program.plan.bounds.get(id));
                 lane.zip(bounds).map(|(lane, bounds)| column(buffer, *lane, *bounds))
             }
             (None, None) => None,

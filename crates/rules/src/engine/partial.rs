@@ -53,7 +53,7 @@ impl Program<'_> {
             offsets: registers.map(|(entity, table)| (*entity, table.offsets.clone(), table.rows)).collect(),
             gathered: self.plan.wanted.iter().cloned().zip(gathered).collect(),
             values: PartialValues {
-                lanes: read.keys().filter_map(|id| Some((*id, *self.plan.lanes.get(id)?))).collect(),
+                lanes: read.keys().filter_map(|id| Some((*id, *self.plan.lanes.get(*id)?))).collect(),
                 constants: self.plan.constants.clone(),
                 kept: read,
             },
@@ -202,10 +202,10 @@ fn registers(
 
 impl PartialValues {
     fn reader(&self, id: ExprId) -> Reader<'_> {
-        if let Some(value) = self.constants.get(&id) {
+        if let Some(value) = self.constants.get(id) {
             return Box::new(|_| *value);
         }
-        let (buffer, lane) = (self.kept.get(&id).map(Arc::as_ref), self.lanes.get(&id).copied());
+        let (buffer, lane) = (self.kept.get(&id).map(Arc::as_ref), self.lanes.get(id).copied());
         Box::new(move |row| super::value_of(buffer, lane, row))
     }
 }

@@ -227,7 +227,7 @@ impl Planner<'_> {
         let mut open: Vec<ExprId> =
             roots.iter().copied().chain(from_indicators.map(|id| canonical(self.pack, *id))).collect();
         while let Some(id) = open.pop() {
-            if !self.plan.lanes.contains_key(&id) && seen.insert(id) {
+            if !self.plan.lanes.contains_key(id) && seen.insert(id) {
                 open.extend(self.operands(id));
             }
         }
@@ -243,7 +243,7 @@ impl Planner<'_> {
             let node = &self.pack.graph[*id];
             let value = match &node.op {
                 _ if node.entity.is_none() => Some(interpreter.value(*id, 0).unwrap_or(Scalar::Missing)),
-                Op::Broadcast { value, .. } => self.plan.constants.get(&canonical(self.pack, *value)).copied(),
+                Op::Broadcast { value, .. } => self.plan.constants.get(canonical(self.pack, *value)).copied(),
                 _ => None,
             };
             if let Some(value) = value {
@@ -251,7 +251,7 @@ impl Planner<'_> {
             }
         }
         let constants = &self.plan.constants;
-        self.order.retain(|id| !constants.contains_key(id));
+        self.order.retain(|id| !constants.contains_key(*id));
     }
 
     /// Most rows of `over` below one row of an entity.
@@ -260,10 +260,10 @@ impl Planner<'_> {
     }
 
     fn bounds_of(&self, id: ExprId) -> Bounds {
-        match self.plan.constants.get(&id) {
+        match self.plan.constants.get(id) {
             Some(Scalar::Integer(value)) => Bounds::one(*value),
             Some(_) => Bounds::one(0),
-            None => self.plan.bounds.get(&id).copied().unwrap_or(Bounds::WIDE),
+            None => self.plan.bounds.get(id).copied().unwrap_or(Bounds::WIDE),
         }
     }
 
@@ -342,7 +342,7 @@ impl Planner<'_> {
                 _ => None,
             };
             let mut pass = 0;
-            for operand in self.operands(id).iter().filter(|operand| !self.plan.constants.contains_key(operand)) {
+            for operand in self.operands(id).iter().filter(|operand| !self.plan.constants.contains_key(**operand)) {
                 let of = self.pass.get(operand).copied().unwrap_or(0);
                 let leaves = own == Tree::Divisions && self.tree(*operand) != Tree::Divisions;
                 pass = pass.max(of + usize::from(leaves));
@@ -378,9 +378,9 @@ impl Planner<'_> {
             }
         }
         let constants = &self.plan.constants;
-        kept.retain(|id| !constants.contains_key(id));
+        kept.retain(|id| !constants.contains_key(*id));
         self.plan.packed =
-            outputs.iter().copied().filter(|id| !constants.contains_key(id) && !kept.contains(id)).collect();
+            outputs.iter().copied().filter(|id| !constants.contains_key(*id) && !kept.contains(id)).collect();
         self.plan.kept = kept;
     }
 
@@ -453,7 +453,7 @@ impl Planner<'_> {
                 self.operands(id).into_iter().map(|operand| self.operand(operand, id, tree, &mut building)).collect()
             };
             let bounds = self.bounds_of(id);
-            let lane = self.plan.lanes.get(&id).copied().unwrap_or(Lane::Wide);
+            let lane = self.plan.lanes.get(id).copied().unwrap_or(Lane::Wide);
             let Some(entity) = self.pack.graph[id].entity else { continue };
             building.push(Step {
                 node: id,
@@ -477,7 +477,7 @@ impl Planner<'_> {
             };
             let value = source(&wanted.value, &mut building);
             let filter = source(&wanted.filter, &mut building);
-            let value_lane = wanted.value.and_then(|id| self.plan.lanes.get(&canonical(self.pack, id)).copied());
+            let value_lane = wanted.value.and_then(|id| self.plan.lanes.get(canonical(self.pack, id)).copied());
             found.push(Gather {
                 number: self.plan.place(wanted),
                 function: wanted.function,
@@ -495,7 +495,7 @@ impl Planner<'_> {
 
     fn operand(&self, id: ExprId, user: ExprId, tree: Tree, building: &mut Building) -> Operand {
         let entity = self.pack.graph[user].entity;
-        if let Some(value) = self.plan.constants.get(&id) {
+        if let Some(value) = self.plan.constants.get(id) {
             let mask = self.pack.graph[id].ty == Type::Boolean;
             return match value {
                 Scalar::Integer(value) if !mask => Operand::Same(*value),
@@ -520,7 +520,7 @@ impl Planner<'_> {
     }
 
     fn gather_operand(&self, id: ExprId, over: Entity, tree: Tree, building: &mut Building) -> Operand {
-        if let Some(value) = self.plan.constants.get(&id) {
+        if let Some(value) = self.plan.constants.get(id) {
             return self.fill(id, *value, Some(over), building);
         }
         if let Some(slot) = building.slot.get(&(id, None)) {
@@ -562,7 +562,7 @@ impl Planner<'_> {
     }
 
     fn reload(&self, id: ExprId, building: &mut Building) -> Operand {
-        let lane = self.plan.lanes.get(&id).copied().unwrap_or(Lane::Wide);
+        let lane = self.plan.lanes.get(id).copied().unwrap_or(Lane::Wide);
         let Some(entity) = self.pack.graph[id].entity else { return Operand::Same(0) };
         let step = Step {
             node: id,

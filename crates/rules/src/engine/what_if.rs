@@ -50,7 +50,7 @@ impl Baseline {
         let program = Program::begin(pack, frame, &request, Beginning { kept, ..Beginning::default() });
         let found = program.evaluate()?;
         let given = border.into_iter().filter_map(|id| {
-            let (lane, bounds) = (program.plan.lanes.get(&id)?, program.plan.bounds.get(&id)?);
+            let (lane, bounds) = (program.plan.lanes.get(id)?, program.plan.bounds.get(id)?);
             Some((id, (*lane, *bounds, found.kept.get(&id)?.clone())))
         });
         let given = given.collect();

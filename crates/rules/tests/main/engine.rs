@@ -197,13 +197,13 @@ fn what_is_repeated_from_a_constant_is_that_constant() {
 
 #[test]
 fn a_sum_that_is_written_twice_is_gathered_once() {
-    let twice = r#"
+    let twice = r"
   older: {of: person, type: integer, title: {zh: 长, en: Older}, formula: age + 1}
   grown: {of: person, title: {zh: 成, en: Grown}, formula: age >= 18}
   by_name: {of: village, title: {zh: 名, en: By name}, formula: sum(person.older) filter (where person.grown)}
   by_value: {of: village, title: {zh: 值, en: By value}, formula: sum(person.age + 1) filter (where person.age >= 18)}
   later: {of: person, title: {zh: 后, en: Later}, formula: village.by_name > village.by_value}
-"#;
+";
     let pack = crate::packs::of_text(&format!("{}{twice}", crate::snapshots::PACK));
     let needs = bangfu_rules::needs::Needs::everything(&pack);
     for seed in 1..=4 {
