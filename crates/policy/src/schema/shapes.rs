@@ -136,7 +136,7 @@ pub(super) struct CodeList {
     title: Words,
     /// Where the list comes from.
     source: Option<Plain>,
-    /// Option<OneOrMany> that it serves.
+    /// Clauses that it serves.
     clauses: Option<OneOrMany>,
     /// CSV file: columns code, one per language, optional from and to.
     file: Option<String>,
@@ -152,7 +152,7 @@ pub(super) struct CodeList {
 pub(super) struct Register {
     /// Title.
     title: Words,
-    /// Option<OneOrMany> that it serves.
+    /// Clauses that it serves.
     clauses: Option<OneOrMany>,
     /// Division level in which each record lies.
     within: Option<String>,
@@ -224,7 +224,7 @@ pub(super) struct Field {
 pub(super) struct Parameter {
     /// Title.
     title: Words,
-    /// Option<OneOrMany> that it serves.
+    /// Clauses that it serves.
     clauses: Option<OneOrMany>,
     /// integer, decimal(n), money, date or boolean.
     r#type: String,
@@ -320,7 +320,7 @@ pub(super) struct Programme {
 pub(super) struct Indicator {
     /// Title.
     title: Words,
-    /// Option<OneOrMany> that it serves.
+    /// Clauses that it serves.
     clauses: Option<OneOrMany>,
     /// Sums above the line.
     numerator: Option<Formula>,
@@ -400,7 +400,7 @@ pub(super) struct Check {
     advice: Option<Words>,
     /// Fields to look at.
     fields: Option<Vec<String>>,
-    /// Option<OneOrMany> that it serves.
+    /// Clauses that it serves.
     clauses: Option<OneOrMany>,
 }
 
@@ -414,7 +414,7 @@ pub(super) struct Book {
     title: Words,
     /// Heading in the index of books.
     group: Option<Words>,
-    /// Option<OneOrMany> that it serves.
+    /// Clauses that it serves.
     clauses: Option<OneOrMany>,
     /// What is counted: an entity.
     of: String,

@@ -84,7 +84,7 @@ impl Default for Request {
 pub struct Outcome {
     /// Values of variables by entity, in the order of the frame's rows.
     pub entities: HashMap<Entity, Vec<(VariableId, Column)>>,
-    /// Indicators in the order of the pack: see [`crate::indicators::rows`].
+    /// Indicators in the order of the pack: see [`crate::indicators::Figures`].
     pub indicators: Vec<crate::indicators::Figures>,
 }
 
