@@ -7,7 +7,7 @@
 use super::buffer::{Buffer, Lane, pack};
 use super::ranges::Bounds;
 use crate::frame::{Bitmap, Column, Lanes};
-use crate::snapshot::columns::{append, filled};
+use crate::snapshot::columns::{append, append_known};
 
 /// The rows of one thread.
 pub(super) struct PackedPart {
@@ -47,16 +47,7 @@ impl PackedPart {
             Lanes::I64(lane) => lane.extend_from_slice(chunk.wide.get(..rows).unwrap_or_default()),
             Lanes::Texts { .. } => {}
         }
-        match (&mut self.validity, valid) {
-            (Some(validity), Some(valid)) => append(validity, &pack(valid)),
-            (Some(validity), None) => append(validity, &filled(rows, true)),
-            (None, Some(valid)) => {
-                let mut validity = filled(self.rows, true);
-                append(&mut validity, &pack(valid));
-                self.validity = Some(validity);
-            }
-            (None, None) => {}
-        }
+        append_known(&mut self.validity, self.rows, rows, valid.map(pack));
         self.rows += rows;
     }
 
@@ -73,15 +64,7 @@ impl PackedPart {
             (Lanes::I64(lane), Lanes::I64(part)) => lane.extend(part),
             _ => {}
         }
-        match (&mut self.validity, other.validity) {
-            (Some(validity), part) => append(validity, &part.unwrap_or_else(|| filled(other.rows, true))),
-            (None, Some(part)) => {
-                let mut validity = filled(self.rows, true);
-                append(&mut validity, &part);
-                self.validity = Some(validity);
-            }
-            (None, None) => {}
-        }
+        append_known(&mut self.validity, self.rows, other.rows, other.validity);
         self.rows += other.rows;
         self
     }

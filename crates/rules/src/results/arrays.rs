@@ -18,6 +18,10 @@ use crate::snapshot::columns::filled;
 
 /// Rows of a column as the array that is written; the range begins at a multiple of 64.
 pub(super) fn array(pack: &Pack, column: &Column, ty: Type, rows: &Range<usize>) -> ArrayRef {
+    if length(column) < rows.end {
+        // What was not computed is not known.
+        return arrow::array::new_null_array(&physical(ty), rows.len());
+    }
     let nulls = column.validity.as_ref().map(|validity| NullBuffer::new(bits(validity, rows)));
     match ty {
         Type::Boolean => {
@@ -60,10 +64,7 @@ pub(super) fn array(pack: &Pack, column: &Column, ty: Type, rows: &Range<usize>)
 /// Bits of some rows, of which the first is a multiple of 64.
 fn bits(bitmap: &Bitmap, rows: &Range<usize>) -> BooleanBuffer {
     let first = rows.start / 64;
-    let words = bitmap.words.get(first..rows.end.div_ceil(64).min(bitmap.words.len())).unwrap_or_default();
-    if words.len() * 64 < rows.len() {
-        return BooleanBuffer::new_unset(rows.len());
-    }
+    let words = bitmap.words.get(first..rows.end.div_ceil(64)).unwrap_or_default();
     BooleanBuffer::new(Buffer::from_vec(words.to_vec()), 0, rows.len())
 }
 
@@ -72,22 +73,36 @@ fn numbers<T>(column: &Column, rows: &Range<usize>, of: impl Fn(i64) -> T) -> Ve
     fn lane<V: Copy + Into<i64>, T>(lane: &[V], rows: &Range<usize>, of: impl Fn(i64) -> T) -> Vec<T> {
         lane.get(rows.clone()).unwrap_or_default().iter().map(|value| of((*value).into())).collect()
     }
-    let found = match &column.lanes {
+    match &column.lanes {
         Lanes::I8(values) => lane(values, rows, &of),
         Lanes::I16(values) => lane(values, rows, &of),
         Lanes::I32(values) => lane(values, rows, &of),
         Lanes::I64(values) => lane(values, rows, &of),
         Lanes::Texts { positions, .. } => lane(positions, rows, &of),
         Lanes::Bits(bits) => rows.clone().map(|row| of(i64::from(bit(bits, row)))).collect(),
-    };
-    // A column that is shorter than its table has missing rows at its end.
-    if found.len() == rows.len() { found } else { rows.clone().map(|_| of(0)).collect() }
+    }
+}
+
+/// Rows of a column.
+fn length(column: &Column) -> usize {
+    match &column.lanes {
+        Lanes::I8(lane) => lane.len(),
+        Lanes::I16(lane) => lane.len(),
+        Lanes::I32(lane) => lane.len(),
+        Lanes::I64(lane) => lane.len(),
+        Lanes::Bits(bits) => bits.len,
+        Lanes::Texts { positions, .. } => positions.len(),
+    }
 }
 
 /// Answers of a truth in all rows of its table.
 pub(super) fn answers(column: &Column, rows: usize) -> BooleanCount {
     let ones = |bits: &Bitmap| bits.words.iter().map(|word| u64::from(word.count_ones())).sum::<u64>();
-    let Lanes::Bits(truths) = &column.lanes else { return BooleanCount { unknown: rows as u64, ..Default::default() } };
+    let none = BooleanCount { unknown: rows as u64, ..BooleanCount::default() };
+    let truths = match &column.lanes {
+        Lanes::Bits(truths) if truths.len >= rows => truths,
+        _ => return none,
+    };
     let (known, yes) = match &column.validity {
         None => (rows as u64, ones(truths)),
         Some(validity) => {
@@ -100,6 +115,9 @@ pub(super) fn answers(column: &Column, rows: usize) -> BooleanCount {
 
 /// Sum of the known values, and how many are known.
 pub(super) fn total(column: &Column, rows: usize) -> (i128, u64) {
+    if length(column) < rows {
+        return (0, 0);
+    }
     let all = filled(rows, true);
     let validity = column.validity.as_ref().unwrap_or(&all);
     let values = numbers(column, &(0..rows), |value| value);

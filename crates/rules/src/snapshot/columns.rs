@@ -52,6 +52,20 @@ pub(crate) fn append(bitmap: &mut Bitmap, other: &Bitmap) {
     bitmap.words.truncate(bitmap.len.div_ceil(64));
 }
 
+/// Adds which of `rows` more rows are known to those of the `before` rows; nothing means all of them.
+pub(crate) fn append_known(validity: &mut Option<Bitmap>, before: usize, rows: usize, known: Option<Bitmap>) {
+    match (validity.as_mut(), known) {
+        (Some(validity), Some(known)) => append(validity, &known),
+        (Some(validity), None) => append(validity, &filled(rows, true)),
+        (None, Some(known)) => {
+            let mut all = filled(before, true);
+            append(&mut all, &known);
+            *validity = Some(all);
+        }
+        (None, None) => {}
+    }
+}
+
 /// What the numbers of a growing column are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
@@ -121,20 +135,7 @@ impl Growing {
             }
         }
         self.push_known(values);
-        self.push_validity(self.len - values.len(), values.len(), known);
-    }
-
-    fn push_validity(&mut self, before: usize, rows: usize, known: Option<Bitmap>) {
-        match (&mut self.validity, known) {
-            (Some(validity), Some(known)) => append(validity, &known),
-            (Some(validity), None) => append(validity, &filled(rows, true)),
-            (None, Some(known)) => {
-                let mut validity = filled(before, true);
-                append(&mut validity, &known);
-                self.validity = Some(validity);
-            }
-            (None, None) => {}
-        }
+        append_known(&mut self.validity, self.len - values.len(), values.len(), known);
     }
 
     /// Adds missing values.
@@ -213,7 +214,7 @@ impl Growing {
             (Lanes::Bits(_) | Lanes::Texts { .. }, _) => {}
         }
         self.len += rows;
-        self.push_validity(before, rows, other.validity);
+        append_known(&mut self.validity, before, rows, other.validity);
     }
 
     /// The finished column.
