@@ -7,7 +7,7 @@ use sqlx::sqlite::SqliteRow;
 use crate::{Store, StoreError};
 
 /// A run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// Id (UUID v7).
     pub id: String,

@@ -132,7 +132,6 @@ impl Job {
         let mut changes = self.state.subscribe();
         // Who does not want to wait longer is told how far it is.
         let _ = tokio::time::timeout(PATIENCE, changes.wait_for(|state| !state.busy())).await;
-
         self.state.borrow().clone()
     }
 

@@ -210,19 +210,7 @@ async fn two_determinations_do_not_write_at_the_same_time() {
     filled(&data, &BANNERS[..1], 0.01).await;
     let home = open(&data).await;
     let working = home.work().unwrap();
-    let run = Run {
-        id: "0".to_owned(),
-        as_of: 0,
-        state: "running".to_owned(),
-        started: 0,
-        finished: None,
-        policy_hash: String::new(),
-        snapshot_hash: String::new(),
-        overrides: "{}".to_owned(),
-        folder: String::new(),
-        summary: String::new(),
-        journal_seq: 0,
-    };
+    let run = Run { id: "0".to_owned(), state: "running".to_owned(), overrides: "{}".to_owned(), ..Run::default() };
     home.store.record_run(&run, &[]).await.unwrap();
     let refused = super::run(&data, &DETERMINE);
     let error = String::from_utf8(refused.stderr).unwrap();
