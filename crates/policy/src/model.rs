@@ -351,6 +351,27 @@ pub enum FieldType {
     Reference(RegisterId),
 }
 
+impl Register {
+    /// Whether the system keeps the records by itself: then nobody changes them by hand.
+    pub fn kept_by_system(&self) -> bool {
+        self.fields.iter().any(|field| field.shared.is_some())
+    }
+}
+
+impl Field {
+    /// Whether a value can be refused for more than the kind of its type: by a check digit, a pattern, bounds, or
+    /// because it is missing or taken.
+    pub fn refuses(&self) -> bool {
+        use FieldType::{BankCard, DisabilityCard, IdNumber, Phone, Uscc};
+        matches!(self.ty, IdNumber | Uscc | DisabilityCard | BankCard | Phone)
+            || self.required
+            || self.unique
+            || self.pattern.is_some()
+            || self.min.is_some()
+            || self.max.is_some()
+    }
+}
+
 impl FieldType {
     /// Type inside formulas.
     pub fn formula_type(self) -> Type {
@@ -786,6 +807,16 @@ pub enum Value {
 }
 
 impl Pack {
+    /// A stored field as a check or a screen names it: `field` of an entity, or `register.field` of what is attached.
+    pub fn named_field(&self, entity: Entity, name: &str) -> Option<&Field> {
+        let (register, field) = match (name.split_once('.'), entity) {
+            (Some((register, field)), _) => (self.register(register)?, field),
+            (None, Entity::Register(register)) => (register, name),
+            (None, Entity::Level(_)) => return None,
+        };
+        self.registers.get(register.index())?.fields.iter().find(|known| known.id == field)
+    }
+
     /// Parent of an entity: the next upper level, what a register belongs to; `None` for the top level.
     pub fn parent(&self, entity: Entity) -> Option<Entity> {
         match entity {

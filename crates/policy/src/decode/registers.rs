@@ -273,7 +273,12 @@ fn fields(pack: &Pack, cursor: &mut Cursor<'_>, registers: &[&str], report: &mut
 /// What the system keeps in a field by itself.
 fn shared(field: &mut Cursor<'_>, ty: FieldType, report: &mut Report) -> Option<Shared> {
     let apart = field.flag("apart", report);
-    let (name, place) = field.text("shared", report)?;
+    let Some((name, place)) = field.text("shared", report) else {
+        if apart {
+            report.say(&field.place, "`apart` stands without `shared`", "add `shared: <field>`, or remove it");
+        }
+        return None;
+    };
     if ty != FieldType::Boolean {
         report.say(place, "`shared` stands with a field that is no truth", "write `type: boolean`");
         return None;

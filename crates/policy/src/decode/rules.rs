@@ -6,7 +6,7 @@ use super::tree::Node;
 use crate::formula::declared_type;
 use crate::ir::{ExprId, Type};
 use crate::model::{
-    Check, CheckId, Entity, Frequency, Pack, Place, Programme, ProgrammeId, Severity, Text, Variable, VariableId,
+    Check, CheckId, Entity, Field, Frequency, Pack, Place, Programme, ProgrammeId, Severity, Text, Variable, VariableId,
 };
 
 use super::Entries;
@@ -266,7 +266,14 @@ fn check(
     };
     let message = cursor.title("message", report);
     let advice = cursor.optional_title("advice", report);
-    let fields = cursor.texts("fields", report).into_iter().map(|(name, place)| (name, place.clone())).collect();
+    let fields: Vec<(String, Place)> =
+        cursor.texts("fields", report).into_iter().map(|(name, place)| (name, place.clone())).collect();
+    if at_entry && fields.is_empty() {
+        report.say(place, format!("`{id}` does not say which fields refuse it"), "name them: `fields: [id_number]`");
+    }
+    if at_entry && cursor.node("when").is_some() {
+        report.say(place, format!("`{id}` has both `when` and `at_entry`"), "remove one of them");
+    }
     let clauses = clauses(&mut cursor, report);
     cursor.finish(report);
     let Some((formula, at)) = when else { return };
@@ -304,6 +311,9 @@ pub(super) fn check_fields(pack: &Pack, report: &mut Report) {
                         format!("did you mean `{near}`?")
                     });
                 report.say(place, format!("{} has no `{name}`", pack.entity_id(variable.of)), advice);
+            } else if check.at_entry && !pack.named_field(variable.of, name).is_some_and(Field::refuses) {
+                let advice = "give the field a type with a check digit, a pattern, bounds, `required` or `unique`";
+                report.say(place, format!("`{name}` refuses nothing at entry"), advice);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bangfu_policy::ir::{ExprId, Op, Type};
-use bangfu_policy::model::{IndicatorValue, Pack, VariableId, text_in};
+use bangfu_policy::model::{self, IndicatorValue, Pack, Variable, VariableId, text_in};
 use serde::Serialize;
 
 use super::figures::Language;
@@ -44,6 +44,8 @@ pub struct RuleView {
     pub scale: u8,
     /// The formula in the titles of what it reads.
     pub plain: String,
+    /// Of a check that is held at entry: titles of the fields that refuse what it looks for.
+    pub at_entry: Vec<String>,
     /// What it reads directly.
     pub depends: Vec<Item>,
     /// What reads it directly.
@@ -95,9 +97,19 @@ pub fn rule(pack: &Pack, id: &str, language: Language) -> Option<RuleView> {
             _ => 0,
         },
         plain: bangfu_rules::explain::in_words(pack, body(pack, variable.root, id), language.id()),
+        at_entry: at_entry(pack, variable, language),
         depends: reads(pack, body(pack, variable.root, id), language),
         used_by,
     })
+}
+
+fn at_entry(pack: &Pack, variable: &Variable, language: Language) -> Vec<String> {
+    let check = variable.check.and_then(|check| pack.checks.get(check.index())).filter(|check| check.at_entry);
+    let fields = check.into_iter().flat_map(|check| &check.fields);
+    let title = |(name, _): &(String, model::Place)| {
+        Some(text_in(&pack.named_field(variable.of, name)?.title, language.id()).to_owned())
+    };
+    fields.filter_map(title).collect()
 }
 
 /// The formula below the node that carries the variable's own name.
