@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use bangfu_policy::model::{Entity, RegisterId};
 use bangfu_rules::snapshot::{Manifest, SnapshotError, Writer};
 use bangfu_store::change::Actor;
-use bangfu_store::shared::kept_by_system;
 use bangfu_store::{JournalSeq, ListQuery, Reader, Scope, StoreError};
 
 use crate::home::{Home, WorkError, Working};
@@ -57,15 +56,9 @@ pub async fn refresh(
     refresh_within(home, &working, written, progress).await
 }
 
-/// Journal entry up to which the snapshot goes.
-fn reached(state: &std::path::Path) -> i64 {
-    std::fs::read_to_string(state).ok().and_then(|text| text.trim().parse::<i64>().ok()).unwrap_or(0)
-}
-
 /// Registers that the system keeps follow those that they tell of.
-async fn keep_shared(home: &Home, state: &std::path::Path) -> Result<(), RefreshError> {
-    let done = JournalSeq(reached(state));
-    for (index, register) in home.pack.registers.iter().enumerate().filter(|(_, register)| kept_by_system(register)) {
+async fn keep_shared(home: &Home, done: JournalSeq) -> Result<(), RefreshError> {
+    for (index, register) in home.pack.registers.iter().enumerate().filter(|(_, register)| register.kept_by_system()) {
         let Entity::Register(above) = register.parent else { continue };
         let Some(above) = home.pack.registers.get(above.index()) else { continue };
         if home.store.changed_parts(&above.id, done).await?.is_empty() {
@@ -121,13 +114,13 @@ pub(crate) async fn refresh_within(
 ) -> Result<Refreshed, RefreshError> {
     let folder = home.snapshot();
     let state = folder.join("journal.seq");
-    keep_shared(home, &state).await?;
-    let end = home.store.journal_end().await?;
-    let done = reached(&state);
+    let done = std::fs::read_to_string(&state).ok().and_then(|text| text.trim().parse::<i64>().ok()).unwrap_or(0);
     // Under another pack the columns may be others, and the manifest begins anew.
     let manifest = Manifest::read(&folder).ok().flatten();
     let known = manifest.is_some_and(|manifest| manifest.pack_hash == home.pack.hash);
     let done = if known { done } else { 0 };
+    keep_shared(home, JournalSeq(done)).await?;
+    let end = home.store.journal_end().await?;
     let reader = home.store.reader(&Scope::everything());
     let mut writer = Writer::new(&folder, &home.pack)?;
     let mut work: Vec<(RegisterId, String)> = Vec::new();

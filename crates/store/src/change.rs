@@ -11,6 +11,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::divisions::Division;
 use crate::journal::{Entry, append, last};
+use crate::shared::by_hand;
 use crate::{JournalSeq, RecordId, Scope, Store, StoreError, bulk, divisions};
 
 /// Who changes something. Made by the command line for its user, and by a session – never from a request's parameters.
@@ -202,6 +203,7 @@ impl Change {
         batch: &RecordBatch,
         duplicates: Duplicates,
     ) -> Result<LoadReport, StoreError> {
+        by_hand(self.register(register)?)?;
         let store = self.store.clone();
         let scope = self.scope.clone();
         let loading = bulk::Loading {

@@ -7,6 +7,7 @@ use sqlx::{Arguments, AssertSqlSafe, Row};
 
 use crate::journal::{Entry, entry};
 use crate::kept::{Kept, encode};
+use crate::shared::by_hand;
 use crate::{Change, RecordId, StoreError, schema, search};
 
 /// What a new record belongs to.
@@ -108,17 +109,26 @@ impl Change {
     /// was shown.
     ///
     /// # Errors
-    /// Other records belong to it, someone else was faster, it lies outside the scope, or the database refuses.
+    /// Records that are kept by hand belong to it, someone else was faster, it lies outside the scope, or the database
+    /// refuses.
     pub async fn remove(&mut self, register: RegisterId, id: RecordId, version: i64) -> Result<(), StoreError> {
         let store = self.store.clone();
         let definition = self.register(register)?.clone();
         let row = self.found(register, &definition, id, version).await?;
-        for below in store.pack.registers.iter().filter(|below| below.parent == Entity::Register(register)) {
+        let below = || store.pack.registers.iter().filter(|below| below.parent == Entity::Register(register));
+        for below in below().filter(|below| !below.kept_by_system()) {
             let sql = format!("select 1 from {} where _parent = ? limit 1", schema::table(below));
             let any = sqlx::query(AssertSqlSafe(sql)).bind(id.0).fetch_optional(&mut *self.connection).await?;
             if any.is_some() {
                 return Err(StoreError::Holds(below.id.clone()));
             }
+        }
+        let division: String = row.try_get("_division")?;
+        // What the system keeps of it goes with it.
+        for below in below().filter(|below| below.kept_by_system()) {
+            let sql = format!("delete from {} where _parent = ?", schema::table(below));
+            sqlx::query(AssertSqlSafe(sql)).bind(id.0).execute(&mut *self.connection).await?;
+            self.touch(below, &division, self.seq + 1).await?;
         }
         let mut before = Map::new();
         for field in &definition.fields {
@@ -131,7 +141,6 @@ impl Change {
             .bind(id.0)
             .execute(&mut *self.connection)
             .await?;
-        let division: String = row.try_get("_division")?;
         let owner: Option<i64> = row.try_get("_parent")?;
         let period: Option<i64> = row.try_get("_period")?;
         self.touch(&definition, &division, self.seq + 1).await?;
@@ -202,6 +211,7 @@ impl Change {
         fields: Fields,
     ) -> Result<(RecordId, Map<String, Json>), StoreError> {
         let store = self.store.clone();
+        by_hand(definition)?;
         self.scope.permit(register, &spot.division)?;
         let table = schema::table(definition);
         let seq = self.seq + 1;
@@ -331,13 +341,14 @@ impl Change {
         Ok(row)
     }
 
-    /// The record as it is, if it lies in the scope.
+    /// The record as it is, if it lies in the scope and may be changed by hand.
     pub(crate) async fn present(
         &mut self,
         register: RegisterId,
         definition: &Register,
         id: RecordId,
     ) -> Result<SqliteRow, StoreError> {
+        by_hand(definition)?;
         let table = schema::table(definition);
         let row = sqlx::query(AssertSqlSafe(format!("select * from {table} where _id = ?")))
             .bind(id.0)

@@ -58,6 +58,9 @@ pub enum StoreError {
     /// Other records belong to it.
     #[error("records of {0} belong to it; remove or move them first")]
     Holds(String),
+    /// The system keeps these records by itself.
+    #[error("records of {0} are kept by the system and follow what it compares; correct the records that they tell of")]
+    Kept(String),
     /// No room for another file.
     #[error("the record has {0} files, which is the most; remove one first")]
     Full(i64),

@@ -10,9 +10,9 @@ use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use crate::change::Change;
 use crate::{StoreError, schema};
 
-/// Whether the system keeps the records of a register.
-pub fn kept_by_system(register: &Register) -> bool {
-    register.fields.iter().any(|field| field.shared.is_some())
+/// Refuses a change by hand of what the system keeps.
+pub(crate) fn by_hand(register: &Register) -> Result<(), StoreError> {
+    if register.kept_by_system() { Err(StoreError::Kept(register.id.clone())) } else { Ok(()) }
 }
 
 impl Change {

@@ -252,11 +252,11 @@ impl Facts {
         self.reader.told(register, RecordId(row)).await
     }
 
-    /// Registers with records that belong to a record, and how many.
+    /// Registers with records that belong to a record, and how many; without those that the system keeps.
     pub async fn held(&self, register: RegisterId, row: i64) -> Result<Vec<(RegisterId, u64)>, StoreError> {
         let mut held = Vec::new();
         for (n, below) in self.pack().registers.iter().enumerate() {
-            if below.parent == Entity::Register(register) {
+            if below.parent == Entity::Register(register) && !below.kept_by_system() {
                 let id = RegisterId(n as u16);
                 let query = ListQuery { parent: Some(RecordId(row)), ..ListQuery::default() };
                 let count = self.reader.count(id, &query).await?;

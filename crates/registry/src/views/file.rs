@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use bangfu_policy::ir::Type;
 use bangfu_policy::ir::{ExprId, Op, Scalar};
 use bangfu_policy::model::{
-    Entity, EntityScreen, Field, FieldRef, FieldType, IncomeScreen, Pack, RegisterId, RegisterKind, Value, VariableId,
-    text_in,
+    Entity, EntityScreen, Field, FieldRef, FieldType, IncomeScreen, Pack, Register, RegisterId, RegisterKind, Value,
+    VariableId, text_in,
 };
 use bangfu_policy::period;
 use serde::Serialize;
@@ -72,6 +72,8 @@ pub struct Section {
     pub rows: Vec<(String, Vec<Cell>)>,
     /// Addresses of the records, in the order of the periods.
     pub records: Vec<String>,
+    /// The system keeps them: nobody edits them.
+    pub by_system: bool,
 }
 
 /// A register whose records may be added to a file.
@@ -394,6 +396,7 @@ impl Material<'_> {
                     periods: Vec::new(),
                     rows: Vec::new(),
                     records: facts.iter().map(|fact| fact.id.clone()).collect(),
+                    by_system: register.kept_by_system(),
                 };
                 if register.kind == RegisterKind::One {
                     let fact = facts.first()?;
@@ -427,7 +430,9 @@ impl Material<'_> {
     pub fn additions(&self) -> Vec<Addition> {
         let free = |id: &RegisterId| {
             let there = self.children.get(&id.0).is_some_and(|facts| !facts.is_empty());
-            !there || self.pack.registers.get(id.index()).is_some_and(|register| register.kind != RegisterKind::One)
+            let more =
+                |register: &Register| !register.kept_by_system() && (!there || register.kind != RegisterKind::One);
+            self.pack.registers.get(id.index()).is_some_and(more)
         };
         let addition = |id: RegisterId| {
             let register = self.pack.registers.get(id.index())?;

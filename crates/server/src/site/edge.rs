@@ -8,6 +8,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use bangfu_policy::model::text_in;
+use bangfu_registry::store::StoreError;
 use tower_http::compression::CompressionLayer;
 
 use super::Shared;
@@ -113,6 +115,10 @@ fn error_page(site: &Shared, visit: &Visit, error: &PageError) -> Response {
             ("missing", format!("{what} {name}"))
         }
         PageError::BadRequest(message) | PageError::Refused(message) => ("bad", message.clone()),
+        PageError::Store(StoreError::Kept(register)) => {
+            let title = site.pack.register(register).and_then(|id| site.pack.registers.get(id.index()));
+            ("kept", title.map_or("", |found| text_in(&found.title, visit.language.id())).to_owned())
+        }
         PageError::Store(refused) if status.is_client_error() => ("bad", refused.to_string()),
         _ => ("failed", String::new()),
     };

@@ -47,6 +47,7 @@ impl PageError {
         match self {
             Self::NotFound { .. } | Self::Store(bangfu_registry::store::StoreError::Absent(_)) => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Store(bangfu_registry::store::StoreError::Kept(_)) => StatusCode::CONFLICT,
             Self::Refused(_) | Self::Store(bangfu_registry::store::StoreError::Scope { .. }) => StatusCode::FORBIDDEN,
             Self::Store(_) | Self::Office(_) | Self::Template(_) | Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

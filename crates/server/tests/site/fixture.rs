@@ -10,7 +10,6 @@ use bangfu_policy::model::{Pack, RegisterId};
 use bangfu_registry::store::change::{Actor, Duplicates};
 use bangfu_registry::store::divisions::Division;
 use bangfu_registry::store::runs::{Difference, Run};
-use bangfu_registry::store::shared::kept_by_system;
 use bangfu_registry::store::{Scope, SecretKeys, Store};
 use bangfu_registry::synth::{self, Generator};
 use bangfu_rules::engine::{Program, Request as Computation};
@@ -129,7 +128,7 @@ pub(crate) async fn fill(store: &Store, pack: &Arc<Pack>, banners: &[&str], scal
         let report = change.load(*register, batch, Duplicates::Refuse).await.unwrap();
         assert!(report.refused.is_empty(), "{}: {:?}", pack.registers[register.index()].id, report.refused.first());
     }
-    for (index, _) in pack.registers.iter().enumerate().filter(|(_, register)| kept_by_system(register)) {
+    for (index, _) in pack.registers.iter().enumerate().filter(|(_, register)| register.kept_by_system()) {
         change.keep_shared(RegisterId(index as u16)).await.unwrap();
     }
     change.commit().await.unwrap();

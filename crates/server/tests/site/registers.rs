@@ -100,7 +100,8 @@ async fn every_register_goes_from_its_template_to_an_export_that_changes_nothing
     let desk = Desk::empty().await;
     let pack = std::sync::Arc::clone(&desk.pack);
     let mut samples = Samples::new(&pack, &desk.village().await);
-    for id in in_order(&pack.registers) {
+    // Nobody fills in what the system keeps.
+    for id in in_order(&pack.registers).into_iter().filter(|id| !pack.registers[id.index()].kept_by_system()) {
         one_register(&desk, &mut samples, id).await;
     }
     desk.store.verify_journal().await.unwrap();

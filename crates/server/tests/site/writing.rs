@@ -31,6 +31,9 @@ async fn every_register_is_written_through_the_interface() {
         let id = register.id.as_str();
         let base = format!("/api/v1/registers/{id}/records");
         let mut body = json!({ "reason": "test", "fields": fields(&mut samples, id) });
+        if register.kept_by_system() {
+            continue;
+        }
         if register.fields.iter().any(|field| field.required && matches!(field.ty, FieldType::Reference(_))) {
             continue;
         }
@@ -184,4 +187,30 @@ async fn a_form_keeps_what_was_typed_and_says_what_is_wrong() {
     // Away, and nobody else's form is taken.
     let page = desk.page(&format!("{file}/remove")).await;
     assert!(page.contains("These records belong to it"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_system_keeps_is_shown_and_not_changed_by_hand() {
+    let desk = Desk::with_people().await;
+    let kept: Vec<_> = desk.pack.registers.iter().filter(|register| register.kept_by_system()).collect();
+    assert!(!kept.is_empty());
+    for register in kept {
+        let id = register.id.as_str();
+        let list = desk.page(&format!("/registry/{id}")).await;
+        assert!(list.contains("the system keeps by itself") && !list.contains(&format!("/registry/{id}/new")), "{id}");
+        for address in ["new", "import"] {
+            let answer = desk.get(&format!("/registry/{id}/{address}")).await;
+            assert_eq!(answer.status, StatusCode::CONFLICT, "{id}/{address}");
+            assert!(answer.text.contains("Correct the records"), "it says what to do: {}", answer.text);
+        }
+        let above = match register.parent {
+            Entity::Register(above) => &desk.pack.registers[above.index()].id,
+            Entity::Level(_) => panic!("{id} belongs to a division"),
+        };
+        let owners = desk.json(&format!("/api/v1/registers/{above}/records?limit=1")).await;
+        let body = json!({ "reason": "test", "parent": owners["records"][0]["address"], "fields": {} });
+        let answer = desk.call("POST", &format!("/api/v1/registers/{id}/records"), &[], &body).await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{id}: {}", answer.text);
+        assert!(answer.text.contains("/api#kept") && answer.text.contains("correct the records"), "{}", answer.text);
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bangfu_policy::model::Value;
 use bangfu_policy::{SourceFile, load};
-use bangfu_store::{Actor, Duplicates, ListQuery, Scope, SecretKeys, Store};
+use bangfu_store::{Actor, Duplicates, ListQuery, Owner, Scope, SecretKeys, Store, StoreError};
 
 use super::{PACK, batch, load_all, register};
 
@@ -70,6 +70,19 @@ async fn what_records_share_is_kept_and_follows_them() {
     let end = store.journal_end().await.unwrap();
     assert_eq!(keep(&store).await, None, "nothing changed");
     assert_eq!(store.journal_end().await.unwrap(), end);
+    // Nobody changes them by hand, and they hold nobody: whoever is removed takes them along.
+    let reader = store.reader(&Scope::everything());
+    let (person, numbers) = (register(&store, "person"), register(&store, "numbers"));
+    let first = reader.get(person, "p1").await.unwrap().unwrap();
+    let mut change = store.change(&Scope::everything(), &Actor::console("test"), "twice on file", 2).await.unwrap();
+    let by_hand = change.insert(numbers, &Owner::Record(first.id), None, &[]).await;
+    assert!(matches!(by_hand, Err(StoreError::Kept(_))), "{by_hand:?}");
+    let by_list = batch(&[("person_no", &["p5"])]);
+    assert!(matches!(change.load(numbers, &by_list, Duplicates::Refuse).await, Err(StoreError::Kept(_))));
+    change.remove(person, first.id, first.version).await.unwrap();
+    change.commit().await.unwrap();
+    assert_eq!(keep(&store).await, Some(2));
+    assert_eq!(shared(&store).await, [of("p3", true), of("p4", true)]);
     load_all(&store, "person", &people(&["1", "3", "2", "1", ""]), Duplicates::Update).await;
     assert_eq!(keep(&store).await, Some(2));
     assert_eq!(shared(&store).await, [of("p1", true), of("p4", true)]);
@@ -82,19 +95,7 @@ async fn a_change_that_is_dropped_holds_nobody_back() {
     let folder = tempfile::tempdir().unwrap();
     let store = super::open(folder.path()).await;
     drop(store.change(&Scope::everything(), &Actor::console("test"), "never done", 1).await.unwrap());
-    let run = bangfu_store::runs::Run {
-        id: "1".to_owned(),
-        as_of: 0,
-        state: "running".to_owned(),
-        started: 0,
-        finished: None,
-        policy_hash: String::new(),
-        snapshot_hash: String::new(),
-        overrides: "{}".to_owned(),
-        folder: String::new(),
-        summary: String::new(),
-        journal_seq: 0,
-    };
+    let run = bangfu_store::runs::Run { id: "1".to_owned(), state: "running".to_owned(), ..Default::default() };
     store.record_run(&run, &[]).await.unwrap();
     drop(store.change(&Scope::everything(), &Actor::console("test"), "never done either", 1).await.unwrap());
     store.fail_interrupted_runs().await.unwrap();

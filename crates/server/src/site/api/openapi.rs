@@ -213,6 +213,9 @@ pub fn document(site: &Shared, language: Language) -> Json {
     }
     for (n, register) in pack.registers.iter().enumerate() {
         for mut operation in of_a_register(&register.id) {
+            if register.kept_by_system() && operation.method != "get" {
+                continue;
+            }
             if operation.id.starts_with("list_") {
                 operation.parameters.extend(filters(pack, n, register, language));
             }
@@ -260,6 +263,7 @@ fn general_schemas() -> Map<String, Json> {
             ("key".to_owned(), maybe_text()),
             ("label".to_owned(), maybe_text()),
             ("clauses".to_owned(), list(text())),
+            ("kept_by_system".to_owned(), truth()),
             ("records".to_owned(), json!({ "type": "string", "description": "Address of the records." })),
         ])
     };

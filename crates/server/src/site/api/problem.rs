@@ -16,7 +16,7 @@ use crate::site::error::PageError;
 pub const MEDIA: &str = "application/problem+json";
 
 /// Every kind of problem with its status. The title is the text `problem-<kind>`.
-pub const KINDS: [(&str, StatusCode); 15] = [
+pub const KINDS: [(&str, StatusCode); 16] = [
     ("not-found", StatusCode::NOT_FOUND),
     ("bad-request", StatusCode::BAD_REQUEST),
     ("invalid", StatusCode::UNPROCESSABLE_ENTITY),
@@ -30,6 +30,7 @@ pub const KINDS: [(&str, StatusCode); 15] = [
     ("failed", StatusCode::INTERNAL_SERVER_ERROR),
     ("taken", StatusCode::CONFLICT),
     ("holds", StatusCode::CONFLICT),
+    ("kept", StatusCode::CONFLICT),
     ("key-used", StatusCode::UNPROCESSABLE_ENTITY),
     ("gone", StatusCode::GONE),
 ];
@@ -119,6 +120,7 @@ impl From<StoreError> for Problem {
             StoreError::Absent(_) => Self::new("not-found", error.to_string()),
             StoreError::Taken { .. } => Self::new("taken", error.to_string()),
             StoreError::Holds(_) => Self::new("holds", error.to_string()),
+            StoreError::Kept(_) => Self::new("kept", error.to_string()),
             other => {
                 tracing::error!(error = %other, "an answer of the interface failed");
                 Self::new("failed", "the registry failed; the log of the server says why")

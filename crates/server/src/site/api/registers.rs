@@ -40,6 +40,7 @@ fn head(pack: &Pack, register: &Register) -> Value {
         "key": name(register.key),
         "label": name(register.label),
         "clauses": register.clauses,
+        "kept_by_system": register.kept_by_system(),
         "records": format!("{ROOT}/registers/{}/records", register.id),
     })
 }

@@ -18,7 +18,7 @@ use bangfu_registry::views::{figures, file};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use super::sent::{Sent, actor, done, home, register, row, with_status};
+use super::sent::{Sent, actor, done, home, row, with_status, writable};
 use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -64,7 +64,7 @@ struct Sheet<'a> {
 
 /// An empty form.
 pub async fn new(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
-    let (register_id, register) = register(&site, &id)?;
+    let (register_id, register) = writable(&site, &id)?;
     let owner = match (visit.get("owner"), register.parent) {
         (Some(owner), _) => owner.to_owned(),
         (None, Entity::Level(level)) => at_level(&site, &visit.division, level).unwrap_or_default(),
@@ -93,7 +93,7 @@ pub async fn create(
     Form(pairs): Pairs,
 ) -> Page {
     let sent = Sent::new(&headers, pairs)?;
-    let (register_id, register) = register(&site, &id)?;
+    let (register_id, register) = writable(&site, &id)?;
     let mut sheet = Sheet::new(&site, &visit, register_id, register);
     sheet.take(&sent);
     if sheet.looked(&sent).await? {
@@ -125,7 +125,7 @@ pub async fn create(
 
 /// A form with the values of a record.
 pub async fn edit(State(site): State<Shared>, visit: Visit, Path((id, address)): Path<(String, String)>) -> Page {
-    let (register_id, register) = register(&site, &id)?;
+    let (register_id, register) = writable(&site, &id)?;
     let row = row(&site, register_id, &address).await?;
     let visit = visit.with_division(&row.record.division.clone());
     let mut sheet = Sheet::new(&site, &visit, register_id, register);
@@ -142,7 +142,7 @@ pub async fn change(
     Form(pairs): Pairs,
 ) -> Page {
     let sent = Sent::new(&headers, pairs)?;
-    let (register_id, register) = register(&site, &id)?;
+    let (register_id, register) = writable(&site, &id)?;
     let row = row(&site, register_id, &address).await?;
     let visit = visit.with_division(&row.record.division.clone());
     let mut sheet = Sheet::new(&site, &visit, register_id, register);

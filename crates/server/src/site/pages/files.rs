@@ -11,7 +11,7 @@ use bangfu_registry::views::figures;
 use serde::Serialize;
 
 use super::import::size;
-use super::sent::{Sent, actor, done, file as address_of, register, row, with_status};
+use super::sent::{Sent, actor, done, file as address_of, register, row, with_status, writable};
 use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -58,7 +58,7 @@ pub async fn send(
     if !own_site(&headers) {
         return Err(PageError::Refused("Sec-Fetch-Site, Origin or Host name another site".to_owned()));
     }
-    let (register_id, register) = register(&site, &id)?;
+    let (register_id, register) = writable(&site, &id)?;
     let row = row(&site, register_id, &address).await?;
     let back = address_of(register, &row);
     let refused = |key: &str, n: String, status: StatusCode| {

@@ -16,7 +16,7 @@ use bangfu_registry::store::{Duplicates, Outcome};
 use bangfu_registry::views::figures::{self, Language};
 use bangfu_registry::views::file;
 
-use super::sent::{Sent, actor, register, with_status};
+use super::sent::{Sent, actor, with_status, writable};
 use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -43,7 +43,7 @@ fn limits() -> Limits {
 
 /// The form.
 pub async fn form(State(site): State<Shared>, visit: Visit, Part(id): Part<String>) -> Page {
-    let (_, register) = register(&site, &id)?;
+    let (_, register) = writable(&site, &id)?;
     ask(&site, &visit, register, "")
 }
 
@@ -69,7 +69,7 @@ pub async fn send(
     if !own_site(&headers) {
         return Err(PageError::Refused("Sec-Fetch-Site, Origin or Host name another site".to_owned()));
     }
-    let (register_id, register) = register(&site, &id)?;
+    let (register_id, register) = writable(&site, &id)?;
     let folder = site.data.join("imports");
     jobs::clean(&folder);
     let refused = |key: &str, status: StatusCode| {
@@ -272,7 +272,7 @@ fn find(site: &Shared, register: RegisterId, job: &str) -> Result<Arc<Job>, Page
 
 /// How far an import is.
 pub async fn job(State(site): State<Shared>, visit: Visit, Part((id, job)): Part<(String, String)>) -> Page {
-    let (register_id, register) = register(&site, &id)?;
+    let (register_id, register) = writable(&site, &id)?;
     let job = find(&site, register_id, &job)?;
     let far = job.state().await;
     show(&site, &visit, register, &job, &far, "")
@@ -318,7 +318,7 @@ pub async fn take(
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Page {
     let sent = Sent::new(&headers, pairs)?;
-    let (register_id, register) = register(&site, &id)?;
+    let (register_id, register) = writable(&site, &id)?;
     let job = find(&site, register_id, &job)?;
     let Some(reason) = sent.reason() else {
         let far = job.state().await;
@@ -334,7 +334,7 @@ pub async fn take(
 
 /// The workbook with the refused rows.
 pub async fn errors(State(site): State<Shared>, Part((id, job)): Part<(String, String)>) -> Page {
-    let (register_id, _) = register(&site, &id)?;
+    let (register_id, _) = writable(&site, &id)?;
     let job = find(&site, register_id, &job)?;
     let path: PathBuf = job.errors.clone();
     let bytes = tokio::fs::read(&path).await.map_err(|_| PageError::not_found("page", "errors.xlsx"))?;

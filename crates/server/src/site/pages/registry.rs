@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use bangfu_policy::model::{Entity, Pack, RegisterId, RegisterKind, text_in};
+use bangfu_policy::model::{Entity, Pack, Register, RegisterId, RegisterKind, text_in};
 use bangfu_registry::exchange::export::Form;
 use bangfu_registry::exchange::table_schema::{self, Content};
 use bangfu_registry::exchange::template::{self, WorkbookError};
@@ -100,6 +100,7 @@ pub async fn list(State(site): State<Shared>, visit: Visit, Path(id): Path<Strin
         saved_queries,
         unsaved,
         id,
+        by_system => register.is_some_and(Register::kept_by_system),
         title => register.map(|r| text_in(&r.title, visit.language.id())),
         columns,
         rows,
@@ -252,6 +253,7 @@ pub async fn record(State(site): State<Shared>, visit: Visit, Path((id, address)
         changes,
         saved => saved(&visit),
         address => format!("/registry/{id}/{}", encode(&fact.id)),
+        by_system => register.is_some_and(Register::kept_by_system),
         additions => material.additions(),
         owner => fact.id,
         files => files::shown(&site, &site.facts.attachments(register_id, fact.row).await?),
@@ -360,6 +362,7 @@ pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path
     let title = pack.levels.get(level.index()).map(|l| text_in(&l.title, visit.language.id())).unwrap_or_default();
     let own = own! {
         heading => format!("{} · {title}", site.places.name(&code, visit.language)),
+        by_system => false,
         back => ["/".to_owned(), site.text(&visit, "nav-overview")],
         ancestors => Vec::<u8>::new(),
         summary => material.summary(),

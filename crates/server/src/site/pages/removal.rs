@@ -10,7 +10,7 @@ use bangfu_registry::exchange::write::{self, Stamp};
 use bangfu_registry::store::{Row, StoreError};
 use bangfu_registry::views::{figures, file};
 
-use super::sent::{Sent, above, actor, done, file as address_of, home, register, row, with_status};
+use super::sent::{Sent, above, actor, done, file as address_of, home, row, with_status, writable};
 use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -21,7 +21,7 @@ type Page = Result<Response, PageError>;
 
 /// What would be lost.
 pub async fn ask(State(site): State<Shared>, visit: Visit, Path((id, address)): Path<(String, String)>) -> Page {
-    let (register_id, _) = register(&site, &id)?;
+    let (register_id, _) = writable(&site, &id)?;
     let row = row(&site, register_id, &address).await?;
     show(&site, visit, row, "", "").await
 }
@@ -35,7 +35,7 @@ pub async fn remove(
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Page {
     let sent = Sent::new(&headers, pairs)?;
-    let (register_id, register) = register(&site, &id)?;
+    let (register_id, register) = writable(&site, &id)?;
     let row = row(&site, register_id, &address).await?;
     let version = sent.number("version")?;
     let refused = |row: Row, words: &'static str, status: StatusCode| {

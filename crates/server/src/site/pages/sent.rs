@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use bangfu_policy::model::{Entity, Register, RegisterId, RegisterKind};
 use bangfu_registry::exchange::json;
 use bangfu_registry::exchange::records;
-use bangfu_registry::store::{Actor, Row};
+use bangfu_registry::store::{Actor, Row, StoreError};
 
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -62,6 +62,15 @@ pub fn actor() -> Actor {
 pub fn register<'p>(site: &'p Shared, id: &str) -> Result<(RegisterId, &'p Register), PageError> {
     let found = site.pack.register(id).and_then(|n| Some((n, site.pack.registers.get(n.index())?)));
     found.ok_or_else(|| PageError::not_found("register", id))
+}
+
+/// A register of an address whose records are changed by hand.
+pub fn writable<'p>(site: &'p Shared, id: &str) -> Result<(RegisterId, &'p Register), PageError> {
+    let (n, register) = register(site, id)?;
+    if register.kept_by_system() {
+        return Err(StoreError::Kept(register.id.clone()).into());
+    }
+    Ok((n, register))
 }
 
 /// A record of an address.
