@@ -198,6 +198,8 @@ below-line-no = not below the line
 below-line-unknown = cannot be compared
 determinations-heading = Determinations and reasons
 missing-facts = Missing
+list-colon = :{" "}
+list-semicolon = ;{" "}
 list-and = ,{" "}
 nearest-change = Distance
 why = Show the grounds
@@ -383,7 +385,7 @@ problem-key-used = This Idempotency-Key was used for another request: take anoth
 problem-gone = The record that this request made was removed
 
 # Import
-kind-import = import
+kind-import = Import
 import-heading = Import: { $title }
 import-step-template = Fill in an empty table:
 import-step-export = ; or export the records and change them:
@@ -443,7 +445,7 @@ none-removed = No records were removed.
 record = Record
 
 # Attachments
-kind-file = file
+kind-file = File
 attachments = Files
 no-attachments = There are no files yet.
 attach = Add a file

@@ -138,10 +138,10 @@ pub(crate) async fn import(arguments: ImportArguments) -> Result<()> {
     let imported = intake::import(&home.store, &request).await?;
     let reading = &imported.reading;
     if !reading.ignored.is_empty() {
-        println!("columns left out: {}", reading.ignored.join("、"));
+        println!("columns left out: {}", reading.ignored.join(", "));
     }
     if !reading.missing.is_empty() {
-        println!("columns of the mapping that the file does not have: {}", reading.missing.join("、"));
+        println!("columns of the mapping that the file does not have: {}", reading.missing.join(", "));
     }
     if !reading.problems.is_empty() {
         let bytes = intake::write_result(&home.pack, register, reading, language)?;

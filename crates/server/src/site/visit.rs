@@ -96,7 +96,11 @@ impl Visit {
         let others = site.texts.languages().filter(|other| *other != self.language);
         let others: Vec<[&str; 3]> =
             others.map(Language::manner).map(|manner| [manner.id, manner.tag, manner.name]).collect();
+        // The language that the policy is written in: its words are shown as they are.
+        let written = site.pack.policy.languages.first();
+        let written = site.texts.languages().find(|language| written.is_some_and(|id| id == language.id()));
         own! {
+            policy_lang => written.map_or("", |language| language.manner().tag),
             lang => self.language.id(),
             html_lang => self.language.manner().tag,
             other_languages => others,
