@@ -72,6 +72,7 @@ pub(super) enum Make {
     IdNumber(String),
     Grow { low: f64, high: f64, step: f64 },
     Times { of: usize, low: f64, high: f64, step: f64 },
+    Sum { plus: Vec<usize>, minus: Vec<usize> },
     Copy(usize),
     After { of: usize, low: i64, high: i64 },
     Refer(RegisterId),
@@ -300,6 +301,12 @@ where {
             let (of, source) = self.slot(&times.of, register, at)?;
             let ratio = unit(ty) / source.map_or(1.0, unit);
             makes.push(Make::Times { of, low: times.by[0] * ratio, high: times.by[1] * ratio, step });
+        }
+        if let Some(sum) = &rule.sum {
+            let slots = |names: &[String]| -> Result<Vec<usize>, SynthError> {
+                names.iter().map(|name| Ok(self.slot(name, register, at)?.0)).collect()
+            };
+            makes.push(Make::Sum { plus: slots(&sum.plus)?, minus: slots(&sum.minus)? });
         }
         if let Some(name) = &rule.copy {
             makes.push(Make::Copy(self.slot(name, register, at)?.0));

@@ -177,6 +177,8 @@ pub struct Rule {
     pub grow: Option<[f64; 2]>,
     /// Another value times a factor between.
     pub times: Option<Times>,
+    /// Other values added up, and some taken away, as they are written: planted errors are in it.
+    pub sum: Option<Sum>,
     /// Another value.
     pub copy: Option<String>,
     /// A day some days after another date.
@@ -219,6 +221,17 @@ pub struct Times {
     pub of: String,
     /// Factor between.
     pub by: [f64; 2],
+}
+
+/// Values that are added, and values that are taken away; missing if one of them is.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sum {
+    /// Added.
+    pub plus: Vec<String>,
+    /// Taken away.
+    #[serde(default)]
+    pub minus: Vec<String>,
 }
 
 /// A day after another date.

@@ -1,4 +1,4 @@
-//! A small site over the project's own pack: two banners, a few hundred synthetic households.
+//! A small site over the project's own pack: three banners, some hundred synthetic households.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,8 +22,10 @@ use tower::ServiceExt;
 
 /// 2016-12-31.
 const AS_OF: i32 = 17_166;
-/// Banners that have people.
-const BANNERS: [&str; 2] = ["150421", "150981"];
+/// 2023-12-31: the monitoring of the 2020s has begun, and the demo has incomes of that year.
+const LATER: i32 = 19_722;
+/// Banners that have people; the last is at the border and in a contiguous poor area.
+pub(crate) const BANNERS: [&str; 3] = ["150421", "150981", "152202"];
 
 /// Root of the project.
 pub(crate) fn root() -> PathBuf {
@@ -71,8 +73,10 @@ async fn make() -> Registry {
     let folder = tempfile::tempdir().unwrap();
     let pack = Arc::new(pack_with_books());
     let store = store(folder.path(), &pack).await;
-    let planted = fill(&store, &pack, &BANNERS, 0.05).await;
-    determine(folder.path(), &pack, &store).await;
+    let planted = fill(&store, &pack, &BANNERS, 0.1).await;
+    take_snapshot(folder.path(), &pack, &store).await;
+    determine(folder.path(), &pack, AS_OF, "results");
+    record_run(&store, &pack).await;
     let reader = store.reader(&Scope::everything());
     let household = pack.register("household").unwrap();
     let query = bangfu_registry::store::ListQuery { limit: 6, ..Default::default() };
@@ -135,11 +139,10 @@ pub(crate) async fn fill(store: &Store, pack: &Arc<Pack>, banners: &[&str], scal
     planted
 }
 
-/// A snapshot of the store, and a run over it.
-async fn determine(folder: &Path, pack: &Arc<Pack>, store: &Store) {
+/// A snapshot of the store.
+async fn take_snapshot(folder: &Path, pack: &Arc<Pack>, store: &Store) {
     let reader = store.reader(&Scope::everything());
-    let snapshot = folder.join("snapshot");
-    let mut writer = Writer::new(&snapshot, pack).unwrap();
+    let mut writer = Writer::new(&folder.join("snapshot"), pack).unwrap();
     for n in 0..pack.registers.len() {
         let register = RegisterId(n as u16);
         let batch = reader.batch(register, "").await.unwrap();
@@ -148,12 +151,21 @@ async fn determine(folder: &Path, pack: &Arc<Pack>, store: &Store) {
     let divisions: Vec<_> = reader.divisions().await.unwrap().into_iter().map(|d| (d.code, d.name)).collect();
     writer.write_divisions(&divisions).unwrap();
     writer.finish("2016-12-31T00:00:00Z").unwrap();
-    let frame = bangfu_rules::snapshot::read(&snapshot, pack, &Needs::all(pack), AS_OF).unwrap().frame;
+}
+
+/// Results of a day, over the snapshot.
+fn determine(folder: &Path, pack: &Pack, day: i32, name: &str) {
+    let snapshot = folder.join("snapshot");
+    let frame = bangfu_rules::snapshot::read(&snapshot, pack, &Needs::all(pack), day).unwrap().frame;
     let outcome = Program::compile(pack, &frame, &Computation::default()).run().unwrap();
-    let summary = Summary { as_of: "2016-12-31".to_owned(), ..Summary::default() };
-    let mut writer = results::Writer::new(&folder.join("results"), pack).unwrap();
+    let summary = Summary { as_of: bangfu_policy::value::format_date(i64::from(day)), ..Summary::default() };
+    let mut writer = results::Writer::new(&folder.join(name), pack).unwrap();
     writer.append(&frame, &outcome.entities).unwrap();
     writer.finish(&results::IndicatorTable::new(pack, &frame, outcome.indicators), summary).unwrap();
+}
+
+/// Puts the run of [`AS_OF`] on record.
+async fn record_run(store: &Store, pack: &Pack) {
     let run = Run {
         id: "0".to_owned(),
         as_of: AS_OF,
@@ -184,15 +196,26 @@ pub(crate) async fn router() -> Router {
 
 /// See [`router`].
 pub(crate) async fn open() -> Site {
+    open_on(AS_OF, "results").await
+}
+
+/// The same site seven years later.
+pub(crate) async fn open_later() -> Site {
+    let registry = registry().await;
+    determine(registry.folder.path(), &registry.pack, LATER, "later");
+    open_on(LATER, "later").await
+}
+
+async fn open_on(today: i32, results: &str) -> Site {
     let registry = registry().await;
     let store = store(registry.folder.path(), &registry.pack).await;
     let folder = registry.folder.path();
     let sources = Sources {
         pack_folder: pack_folder(),
-        results: Some(folder.join("results")),
+        results: Some(folder.join(results)),
         snapshot: Some(folder.join("snapshot")),
         synthetic: true,
-        today: AS_OF,
+        today,
     };
     Site::open(Arc::clone(&registry.pack), store, &sources).await.unwrap()
 }

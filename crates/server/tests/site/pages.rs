@@ -2,7 +2,7 @@
 
 use axum::http::{StatusCode, header};
 
-use super::fixture::{addresses, get, router};
+use super::fixture::{BANNERS, addresses, get, router};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_answers_in_both_languages() {
@@ -158,7 +158,7 @@ async fn a_higher_line_lets_households_in_and_none_out() {
     let [enter, leave] = [2, 3].map(|n| cell(&lower, "identified_poor", n));
     assert!(enter == 0 && leave > 0, "{enter} {leave}");
     let mut parts = 0;
-    for banner in ["150421", "150981"] {
+    for banner in BANNERS {
         let page = get(&router, &format!("/what-if?p.poverty_line=3500&division={banner}"), "lang=en").await.text;
         parts += cell(&page, "identified_poor", 2);
     }
@@ -187,7 +187,7 @@ async fn exports_hold_what_the_list_shows() {
     let csv = get(&router, "/registry/household/export.csv?division=150421&limit=20", "lang=en").await;
     assert_eq!(csv.headers.get(header::CONTENT_TYPE).unwrap(), "text/csv; charset=utf-8");
     let rows = csv.text.lines().count() - 1;
-    assert!(rows > 20 && list.contains(&format!("{rows} records")), "{rows}");
+    assert!(rows > 20 && list.replace(',', "").contains(&format!("{rows} records")), "{rows}");
     assert!(csv.text.lines().skip(1).all(|line| line.starts_with("150421")));
     let found = get(&router, "/registry/household/export.csv?division=150421&f.kind=01", "lang=en").await.text;
     assert!(found.lines().count() < rows + 1, "the filter counts in the export");

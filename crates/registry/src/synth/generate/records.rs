@@ -189,6 +189,7 @@ impl<'a> Generator<'a> {
                 let factor = state.draw.real(*low, *high);
                 rounded(base * factor, *step)
             }
+            Make::Sum { plus, minus } => total(plus, minus, &state.cells).map(Value::Integer),
             Make::Copy(from) => state.cells[*from].clone(),
             Make::After { of, low, high } => {
                 let day = number(&state.cells[*of])? as i64;
@@ -279,6 +280,19 @@ impl<'a> Generator<'a> {
                 state.last.insert(fault.slot, own);
             }
         }
+        if !kept.is_empty() {
+            let planted: Vec<usize> = kept.iter().map(|(slot, _)| *slot).collect();
+            for rule in &producer.rules {
+                let slot = producer.first + rule.field;
+                if let Make::Sum { plus, minus } = &rule.make
+                    && state.cells[slot].is_some()
+                    && !planted.contains(&slot)
+                {
+                    let sum = total(plus, minus, &state.cells).map(Value::Integer);
+                    kept.push((slot, std::mem::replace(&mut state.cells[slot], sum)));
+                }
+            }
+        }
         let builder = state.builders.entry(producer.register);
         let builder = builder.or_insert_with(|| BatchBuilder::new(self.pack, producer.register));
         let cells = &state.cells;
@@ -301,6 +315,17 @@ impl<'a> Generator<'a> {
         }
     }
 }
+
+/// Cells added up less others; `None` if one is missing.
+fn total(plus: &[usize], minus: &[usize], cells: &[Option<Value>]) -> Option<i64> {
+    let number = |slot: &usize| match cells.get(*slot) {
+        Some(Some(Value::Integer(number))) => Some(*number),
+        _ => None,
+    };
+    let sum = |slots: &[usize]| slots.iter().map(number).sum::<Option<i64>>();
+    Some(sum(plus)? - sum(minus)?)
+}
+
 /// How many records of one kind the parent in the cells has.
 fn wanted(index: usize, records: &Records, state: &mut State<'_, '_>) -> i64 {
     if !holds(&records.when, &state.cells) {
