@@ -46,9 +46,11 @@ index_type! {
 
 mod board;
 mod procedure;
+mod role;
 
 pub use board::{Exemptions, Match, MatchPart, MatchTest, View, ViewKind};
-pub use procedure::{Procedure, ProcedureId, Role, RoleId, Step, StepKind};
+pub use procedure::{Effect, Procedure, ProcedureId, RoleId, Set, Step, StepKind};
+pub use role::{Right, Role};
 
 /// Where an item was written.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]

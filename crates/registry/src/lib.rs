@@ -3,7 +3,9 @@
 //! **Architecture invariant:** this crate knows neither SQL nor the web. Facts come from `store`, results from `rules`,
 //! files from `office`; here they meet.
 
+pub mod access;
 pub mod batches;
+pub mod casework;
 pub mod demo;
 pub mod determine;
 pub mod exchange;

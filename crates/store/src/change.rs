@@ -26,6 +26,11 @@ impl Actor {
         Self { name: format!("console:{name}") }
     }
 
+    /// A person who signed in, acting in a role at a division.
+    pub fn person(login: &str, role: &str, division: &str) -> Self {
+        Self { name: format!("{login} ({role} {division})") }
+    }
+
     /// The name that stands in the journal.
     pub fn name(&self) -> &str {
         &self.name
@@ -244,6 +249,20 @@ impl Change {
             self.enter("divisions", "division", None, "", json!({ "changed": changed }).to_string()).await?;
         }
         Ok(changed)
+    }
+
+    /// Writes down that the secret fields of a record are shown in clear.
+    ///
+    /// # Errors
+    /// The record lies outside of the scope, or the database refuses.
+    pub async fn cleared(&mut self, register: RegisterId, row: &crate::Row) -> Result<(), StoreError> {
+        let record = &row.record;
+        if !self.scope.sees(register) || !self.scope.covers(&record.division) {
+            let scope = self.scope.division.clone();
+            return Err(StoreError::Scope { division: record.division.clone(), scope });
+        }
+        let id = self.register(register)?.id.clone();
+        self.enter("clear", &id, Some(record.id), &record.division, "{}".to_owned()).await
     }
 
     /// Makes the change lasting; returns the last journal entry.

@@ -55,6 +55,11 @@ impl Store {
         &self.pack
     }
 
+    /// The keys of secret fields.
+    pub fn keys(&self) -> &SecretKeys {
+        &self.secrets
+    }
+
     /// Reads records within a scope.
     pub fn reader(&self, scope: &Scope) -> Reader {
         Reader { store: self.clone(), scope: scope.clone() }

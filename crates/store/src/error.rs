@@ -55,6 +55,12 @@ pub enum StoreError {
         /// The fields that must differ; none: there is already a record for the owner and period.
         fields: Vec<String>,
     },
+    /// Another account has the login.
+    #[error("the login {0} is taken; choose another one")]
+    Login(String),
+    /// Somebody else acted on a case meanwhile.
+    #[error("somebody acted on the case meanwhile; look at it again before you act")]
+    CaseMoved(i64),
     /// Other records belong to it.
     #[error("records of {0} belong to it; remove or move them first")]
     Holds(String),

@@ -21,7 +21,9 @@ pub struct Entry {
     pub actor: String,
     /// Why.
     pub reason: String,
-    /// `insert`, `update`, `remove`, `restore`, `load`, `divisions`, `attach`, `detach`, `save`, `forget`.
+    /// `insert`, `update`, `remove`, `restore`, `load`, `divisions`, `attach`, `detach`, `save`, `forget`,
+    /// `clear` (secret fields were shown); of accounts `account`, `password`, `factor`, `block`, `unblock`, `grant`,
+    /// `revoke`, `link`, `token`, `sign-in`, `sign-out`.
     pub action: String,
     /// Register.
     pub register: String,
@@ -94,7 +96,43 @@ pub(crate) fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
     })
 }
 
+/// Which entries are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct JournalQuery {
+    /// Only entries before this one.
+    pub before: Option<i64>,
+    /// Only by those whose name begins so; empty: all.
+    pub actor: String,
+    /// Only this action; empty: all.
+    pub action: String,
+    /// Only of divisions that begin so; empty: all.
+    pub division: String,
+    /// At most so many.
+    pub most: i64,
+}
+
 impl Store {
+    /// Entries, newest first.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn journal(&self, query: &JournalQuery) -> Result<Vec<Entry>, StoreError> {
+        let rows = sqlx::query(
+            "select * from journal where (?1 is null or seq < ?1) and (?2 = '' or actor >= ?2 and actor < ?3) and \
+             (?4 = '' or action = ?4) and division >= ?5 and division < ?6 order by seq desc limit ?7",
+        )
+        .bind(query.before)
+        .bind(&query.actor)
+        .bind(after(&query.actor))
+        .bind(&query.action)
+        .bind(&query.division)
+        .bind(after(&query.division))
+        .bind(query.most)
+        .fetch_all(&self.readers)
+        .await?;
+        Ok(rows.iter().map(entry).collect::<Result<_, _>>()?)
+    }
+
     /// Number of the last entry; 0 for a new registry.
     ///
     /// # Errors

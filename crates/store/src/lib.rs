@@ -7,8 +7,10 @@
 //! **Architecture invariant:** only this crate names the database. It knows registers and fields, not rules or pages.
 //! Every read and write of a record passes [`scope::Scope`].
 
+pub mod accounts;
 mod attachments;
 mod bulk;
+pub mod cases;
 pub mod change;
 mod connection;
 pub mod divisions;
@@ -25,18 +27,23 @@ pub mod schema;
 pub mod scope;
 pub mod search;
 pub mod secrets;
+pub mod sessions;
 pub mod shared;
 pub mod tally;
 
+pub use accounts::{Account, Held};
 pub use attachments::{Attachment, NewFile};
+pub use cases::{CaseEvent, CaseFile, CaseQuery, CaseState};
 pub use change::{Actor, Change, Changed, Duplicates, LoadReport, Outcome};
 pub use connection::Store;
 pub use edit::Owner;
 pub use error::StoreError;
 pub use ids::{JournalSeq, RecordId};
+pub use journal::JournalQuery;
 pub use reader::{Filter, ListQuery, Operator, Page, Reader, Record, Sort};
 pub use rows::Row;
 pub use saved::SavedQuery;
 pub use scope::Scope;
 pub use secrets::SecretKeys;
+pub use sessions::{Look, Session};
 pub use tally::Tally;

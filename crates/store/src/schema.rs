@@ -37,6 +37,34 @@ create table if not exists attachment (
   name text not null, media text not null, size integer not null, actor text not null, at integer not null);
 create index if not exists attachment_record on attachment (register, record);
 create index if not exists attachment_hash on attachment (hash);
+create table if not exists account (
+  id integer primary key autoincrement, login text not null unique, name text not null, secret text not null,
+  factor blob, factor_step integer not null, blocked integer not null, renew integer not null, failed integer not null,
+  locked_until integer not null, made integer not null);
+create table if not exists held (
+  id integer primary key autoincrement, account integer not null references account, role text not null,
+  division text not null, given integer not null, ended integer);
+create index if not exists held_account on held (account);
+create table if not exists session (
+  hash blob primary key, account integer not null references account, held integer, kind text not null,
+  name text not null, writes integer not null, made integer not null, seen integer not null, expires integer not null) without rowid;
+create index if not exists session_account on session (account);
+create table if not exists looked (
+  id integer primary key autoincrement, at integer not null, register text not null, record integer not null,
+  account text not null, role text not null, what text not null, reason text not null);
+create index if not exists looked_record on looked (register, record);
+create table if not exists case_file (
+  id integer primary key autoincrement, procedure text not null, subject text not null, record integer,
+  division text not null, name text not null, step integer not null, state text not null, opened integer not null,
+  since integer not null, posted integer, due integer, version integer not null, proposal text not null,
+  code text not null unique);
+create index if not exists case_work on case_file (state, division, due);
+create index if not exists case_subject on case_file (subject, record);
+create table if not exists case_event (
+  id integer primary key autoincrement, case_file integer not null references case_file, step integer not null,
+  act text not null, account integer not null, actor text not null, at integer not null, note text not null,
+  body text not null);
+create index if not exists case_event_case on case_event (case_file);
 create table if not exists saved_query (
   id integer primary key autoincrement, register text not null, name text not null, query text not null,
   actor text not null, at integer not null, unique (register, name));

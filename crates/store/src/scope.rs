@@ -13,6 +13,8 @@ pub struct Scope {
     pub division: String,
     /// Only these registers; `None`: all.
     pub registers: Option<BTreeSet<RegisterId>>,
+    /// Of these, only the records of these registers are changed; `None`: all.
+    pub edits: Option<BTreeSet<RegisterId>>,
     /// Secret fields in clear.
     pub unmask: bool,
 }
@@ -31,6 +33,21 @@ impl Scope {
     /// Whether the records of a register are seen at all.
     pub fn sees(&self, register: RegisterId) -> bool {
         self.registers.as_ref().is_none_or(|registers| registers.contains(&register))
+    }
+
+    /// Nothing at all: the scope of those who have not signed in.
+    pub fn nothing() -> Self {
+        Self { registers: Some(BTreeSet::new()), edits: Some(BTreeSet::new()), ..Self::default() }
+    }
+
+    /// Whether records of a register are changed at all.
+    pub fn changes(&self, register: RegisterId) -> bool {
+        self.sees(register) && self.edits.as_ref().is_none_or(|registers| registers.contains(&register))
+    }
+
+    /// Whether a division lies within.
+    pub fn covers(&self, division: &str) -> bool {
+        division.starts_with(&self.division)
     }
 
     /// The prefix that a query must carry: the narrower of the scope and what is asked for; `None`: nothing is seen.
@@ -52,7 +69,7 @@ impl Scope {
     /// # Errors
     /// The register or division lies outside.
     pub fn permit(&self, register: RegisterId, division: &str) -> Result<(), StoreError> {
-        if self.sees(register) && division.starts_with(&self.division) {
+        if self.changes(register) && self.covers(division) {
             return Ok(());
         }
         Err(StoreError::Scope { division: division.to_owned(), scope: self.division.clone() })
@@ -77,6 +94,8 @@ mod tests {
         assert_eq!(scope.narrowed(register, Some("150421")).as_deref(), Some("150421"));
         assert_eq!(scope.narrowed(register, Some("1505")), None);
         assert!(scope.permit(register, "150521").is_err());
+        let reader = Scope { edits: Some(BTreeSet::new()), ..Scope::everything() };
+        assert!(reader.sees(register) && reader.permit(register, "150521").is_err());
         let blind = Scope { registers: Some(BTreeSet::new()), ..Scope::everything() };
         assert_eq!(blind.narrowed(register, None), None);
     }

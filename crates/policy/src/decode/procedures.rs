@@ -1,5 +1,7 @@
 //! Roles and procedures.
 
+use std::collections::BTreeSet;
+
 use super::Entries;
 use super::boards::{level_named, nearest_of};
 use super::cursor::{Cursor, Report, is_id, languages};
@@ -8,7 +10,8 @@ use super::structure::clauses;
 use super::tree::{Data, Node};
 use crate::ir::Type;
 use crate::model::{
-    Entity, LevelId, Pack, Place, Procedure, RegisterId, Role, RoleId, Step, StepKind, Value, VariableId,
+    Effect, Entity, FieldType, LevelId, Pack, Place, Procedure, RegisterId, Right, Role, RoleId, Set, Step, StepKind,
+    VariableId,
 };
 use crate::value::parse;
 
@@ -17,10 +20,79 @@ pub(super) fn roles(pack: &mut Pack, entries: &Entries<'_>, report: &mut Report)
         let Some(mut cursor) = Cursor::new(node, &format!("role `{id}`"), report) else { continue };
         let title = cursor.title("title", report);
         let level = level(pack, &mut cursor, "level", true, report);
+        let mut registers = |key, report: &mut Report| -> BTreeSet<RegisterId> {
+            let named = cursor.texts(key, report);
+            named.iter().flat_map(|(name, place)| registers(pack, name, place, report)).collect()
+        };
+        let edits = registers("edits", report);
+        let reads = &registers("reads", report) | &edits;
+        let may = cursor.texts("may", report);
+        let may = may.iter().filter_map(|(word, place)| right(word, place, report)).collect();
+        // Roles may name roles that stand behind them.
+        let mut others = |key, report: &mut Report| -> BTreeSet<RoleId> {
+            let named = cursor.texts(key, report);
+            let found = named.iter().filter_map(|(name, place)| {
+                let found = entries.iter().position(|(id, ..)| id == name);
+                if found.is_none() {
+                    let known = entries.iter().map(|(id, ..)| *id);
+                    report.say(
+                        place,
+                        format!("there is no role `{name}`"),
+                        nearest_of(name, known, "name another role"),
+                    );
+                }
+                found.map(|index| RoleId(index as u16))
+            });
+            found.collect()
+        };
+        let apart_from = others("apart_from", report);
+        let entered_by = others("entered_by", report);
+        let second_factor = cursor.flag("second_factor", report);
         cursor.finish(report);
+        let (id, place) = ((*id).to_owned(), (*place).clone());
         let level = level.unwrap_or(LevelId(0));
-        pack.roles.push(Role { id: (*id).to_owned(), title, level, place: (*place).clone() });
+        pack.roles.push(Role { id, title, level, reads, edits, may, apart_from, entered_by, second_factor, place });
     }
+}
+
+/// Registers that a word means: `all`, one, or `article N` – all that cite a clause of the article.
+fn registers(pack: &Pack, name: &str, place: &Place, report: &mut Report) -> Vec<RegisterId> {
+    let all = (0..pack.registers.len()).map(|index| RegisterId(index as u16));
+    if name == "all" {
+        return all.collect();
+    }
+    if let Some(id) = name.strip_prefix("article ") {
+        let article = pack.articles.iter().find(|article| article.id == id);
+        let cited = |register: &RegisterId| {
+            let clauses = pack.registers.get(register.index()).map_or(&[][..], |register| &register.clauses);
+            article.is_some_and(|article| article.clauses.iter().any(|clause| clauses.contains(&clause.id)))
+        };
+        let found: Vec<RegisterId> = all.filter(cited).collect();
+        if found.is_empty() {
+            report.say(
+                place,
+                format!("no register cites a clause of article {id}"),
+                "name an article that has registers",
+            );
+        }
+        return found;
+    }
+    let found = pack.register(name);
+    if found.is_none() {
+        let known = pack.registers.iter().map(|register| register.id.as_str());
+        let advice = nearest_of(name, known, "name a register, `all`, or an article as in `article 5`");
+        report.say(place, format!("there is no register `{name}`"), advice);
+    }
+    found.into_iter().collect()
+}
+
+fn right(word: &str, place: &Place, report: &mut Report) -> Option<Right> {
+    let found = Right::ALL.iter().find(|(known, _)| *known == word);
+    if found.is_none() {
+        let known = Right::ALL.iter().map(|(known, _)| *known);
+        report.say(place, format!("`{word}` is no right"), nearest_of(word, known, "see docs/pack-format.md"));
+    }
+    found.map(|(_, right)| *right)
 }
 
 pub(super) fn procedures(pack: &mut Pack, entries: &Entries<'_>, report: &mut Report) {
@@ -38,11 +110,13 @@ pub(super) fn procedures(pack: &mut Pack, entries: &Entries<'_>, report: &mut Re
             Some(node) => then(pack, subject, node, report),
             None => Vec::new(),
         };
+        let adds = effects(pack, subject, cursor.node("adds"), "adds", report);
+        let ends = effects(pack, subject, cursor.node("ends"), "ends", report);
         cursor.finish(report);
         let Some(subject) = subject else { continue };
         let id = (*id).to_owned();
         let place = (*place).clone();
-        all.push(Procedure { id, title, clauses, subject, begins, together, words, steps, then, place });
+        all.push(Procedure { id, title, clauses, subject, begins, together, words, steps, then, adds, ends, place });
     }
     pack.procedures = all;
 }
@@ -187,29 +261,77 @@ fn days(cursor: &mut Cursor<'_>, key: &'static str, report: &mut Report) -> Opti
 }
 
 /// `then: {poverty_status: '0'}`
-fn then(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) -> Vec<(u16, Option<Value>)> {
-    let Some(cursor) = Cursor::new(node, "`then`", report) else { return Vec::new() };
-    let Some(Entity::Register(RegisterId(register))) = subject else {
+fn then(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) -> Vec<(u16, Set)> {
+    let Some(Entity::Register(register)) = subject else {
         report.say(&node.place, "only a record has fields that can be set", "leave `then` out");
         return Vec::new();
     };
+    fields(pack, register, node, "then", report)
+}
+
+/// `adds: {label: {kind: dibao, start: today}}`, `ends: {label: {where: {kind: dibao, ended: null}, set: {ended: today}}}`.
+fn effects(
+    pack: &Pack,
+    subject: Option<Entity>,
+    node: Option<&Node>,
+    key: &'static str,
+    report: &mut Report,
+) -> Vec<Effect> {
+    let Some(cursor) = node.and_then(|node| Cursor::new(node, key, report)) else { return Vec::new() };
+    let mut all = Vec::new();
+    for (name, place, node) in cursor.entries() {
+        let found = pack.register(name).filter(|id| pack.registers.get(id.index()).map(|r| r.parent) == subject);
+        let Some(register) = found else {
+            let below = pack.registers.iter().filter(|register| Some(register.parent) == subject);
+            let advice = nearest_of(name, below.map(|register| register.id.as_str()), "name a register of the subject");
+            report.say(place, format!("`{name}` is no register of the subject"), advice);
+            continue;
+        };
+        let (mut filter, mut set) = (Vec::new(), Vec::new());
+        if key == "adds" {
+            set = fields(pack, register, node, key, report);
+        } else if let Some(mut inner) = Cursor::new(node, "`ends`", report) {
+            if let Some(node) = inner.node("where") {
+                filter = fields(pack, register, node, "where", report);
+            }
+            match inner.node("set") {
+                Some(node) => set = fields(pack, register, node, "set", report),
+                None => report.say(place, "nothing is set", "add `set: {field: value}`"),
+            }
+            inner.finish(report);
+        }
+        all.push(Effect { register, filter, set });
+    }
+    all
+}
+
+/// Fields of a register with values; `today` is the day on which the case completes.
+fn fields(
+    pack: &Pack,
+    RegisterId(register): RegisterId,
+    node: &Node,
+    key: &'static str,
+    report: &mut Report,
+) -> Vec<(u16, Set)> {
+    let Some(cursor) = Cursor::new(node, key, report) else { return Vec::new() };
     let fields = pack.registers.get(usize::from(register)).map(|r| r.fields.as_slice()).unwrap_or_default();
     let mut set = Vec::new();
     for (name, place, node) in cursor.entries() {
         let Some(at) = fields.iter().position(|field| field.id == *name) else {
             let advice = nearest_of(name, fields.iter().map(|field| field.id.as_str()), "name a field");
-            report.say(place, format!("the subject has no field `{name}`"), advice);
+            report.say(place, format!("there is no field `{name}`"), advice);
             continue;
         };
         let value = match (node.scalar_text(), fields.get(at)) {
+            (Some(text), Some(field)) if text == "today" && field.ty == FieldType::Date => Set::Today,
             (Some(text), Some(field)) => match parse(&text, field.ty, pack, "en") {
-                Ok(value) => Some(value),
+                Ok(value) => Set::Value(value),
                 Err(error) => {
                     report.say(&node.place, error.words("en"), error.advice());
-                    None
+                    Set::Nothing
                 }
             },
-            _ => None,
+            _ => Set::Nothing,
         };
         set.push((at as u16, value));
     }

@@ -9,19 +9,6 @@ index_type! {
     ProcedureId,
 }
 
-/// Somebody who acts: a post at one level.
-#[derive(Clone, Debug)]
-pub struct Role {
-    /// Id.
-    pub id: String,
-    /// Title.
-    pub title: Text,
-    /// The level at which it acts.
-    pub level: LevelId,
-    /// Place in the pack.
-    pub place: Place,
-}
-
 /// A procedure.
 #[derive(Clone, Debug)]
 pub struct Procedure {
@@ -42,9 +29,46 @@ pub struct Procedure {
     /// Steps in order; never empty.
     pub steps: Vec<Step>,
     /// Fields of the subject that completing sets: position of the field, value.
-    pub then: Vec<(u16, Option<Value>)>,
+    pub then: Vec<(u16, Set)>,
+    /// Records of the subject that completing adds.
+    pub adds: Vec<Effect>,
+    /// Records of the subject that completing changes.
+    pub ends: Vec<Effect>,
     /// Place in the pack.
     pub place: Place,
+}
+
+/// What a field is set to, or must be.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Set {
+    /// Nothing: it is emptied, or must be empty.
+    Nothing,
+    /// This value.
+    Value(Value),
+    /// The day on which the case completes.
+    Today,
+}
+
+impl Set {
+    /// The value on a day (days since 1970-01-01).
+    pub fn on(&self, day: i32) -> Option<Value> {
+        match self {
+            Self::Nothing => None,
+            Self::Value(value) => Some(value.clone()),
+            Self::Today => Some(Value::Integer(day.into())),
+        }
+    }
+}
+
+/// A change of records that belong to the subject.
+#[derive(Clone, Debug)]
+pub struct Effect {
+    /// Their register.
+    pub register: super::RegisterId,
+    /// Which of them: fields that must have these values.
+    pub filter: Vec<(u16, Set)>,
+    /// What their fields become.
+    pub set: Vec<(u16, Set)>,
 }
 
 /// A step of a procedure. Positions of other steps are indices into [`Procedure::steps`].

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use super::leaves::{Formula, Literal, OneOrMany, Words};
+use super::leaves::{Formula, OneOrMany, Setting, Words};
 
 /// Somebody who acts in procedures.
 #[derive(JsonSchema)]
@@ -14,6 +14,18 @@ pub(super) struct Role {
     title: Words,
     /// Division level at which it acts.
     level: String,
+    /// Registers whose records are seen: ids, `all`, or `article N` for all that cite a clause of it.
+    reads: Option<OneOrMany>,
+    /// Registers whose records are entered and changed, and seen.
+    edits: Option<OneOrMany>,
+    /// accounts, grants, audit, unmask or tokens.
+    may: Option<OneOrMany>,
+    /// Roles that the same person must not hold.
+    apart_from: Option<OneOrMany>,
+    /// Roles whose holders enter what this one did on paper.
+    entered_by: Option<OneOrMany>,
+    /// A holder signs in with a second factor.
+    second_factor: Option<bool>,
 }
 
 /// Who does what, in which order, by when.
@@ -34,8 +46,22 @@ pub(super) struct Procedure {
     words: Option<Words>,
     /// Steps in order.
     steps: Vec<Step>,
-    /// Fields of the subject that completing sets.
-    then: Option<BTreeMap<String, Literal>>,
+    /// Fields of the subject that completing sets; `today` is the day of it.
+    then: Option<BTreeMap<String, Setting>>,
+    /// Records of the subject that completing adds: register, fields.
+    adds: Option<BTreeMap<String, BTreeMap<String, Setting>>>,
+    /// Records of the subject that completing changes: register, which of them, fields.
+    ends: Option<BTreeMap<String, Ends>>,
+}
+
+/// Which records of the subject completing changes, and how.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Ends {
+    /// Fields that must have these values.
+    r#where: Option<BTreeMap<String, Setting>>,
+    /// What fields become.
+    set: BTreeMap<String, Setting>,
 }
 
 /// A step of a procedure.

@@ -40,6 +40,8 @@ leaves! {
     AnyWords => { "type": "object", "additionalProperties": { "type": "string" } },
     /// One name or a list of names.
     OneOrMany => { "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] },
+    /// A value, or null for none.
+    Setting => { "type": ["string", "number", "boolean", "null"] },
     /// A part whose keys are entities, fields and variables of the pack.
     Tree => { "type": "object" },
 }

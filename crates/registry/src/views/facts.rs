@@ -5,7 +5,8 @@ use bangfu_office::write::{CellKind, ColumnSpec, SheetSpec, write_workbook};
 use bangfu_policy::model::{Entity, Pack, RegisterId, Value, text_in};
 use bangfu_store::journal::Entry;
 use bangfu_store::{
-    Attachment, Filter, ListQuery, Operator, Reader, Record, RecordId, Row, SavedQuery, Scope, Sort, Store, StoreError,
+    Attachment, CaseEvent, CaseFile, CaseQuery, Filter, ListQuery, Operator, Reader, Record, RecordId, Row, SavedQuery,
+    Scope, Sort, Store, StoreError,
 };
 use serde::Serialize;
 
@@ -91,6 +92,22 @@ impl Facts {
     /// The store, for changes.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Cases by deadline, and how many there are.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn cases(&self, query: &CaseQuery) -> Result<(Vec<CaseFile>, u64), StoreError> {
+        self.reader.cases(query).await
+    }
+
+    /// What was done on a case, in order.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn case_events(&self, id: i64) -> Result<Vec<CaseEvent>, StoreError> {
+        self.reader.case_events(id).await
     }
 
     /// What may be seen and changed.

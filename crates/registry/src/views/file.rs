@@ -11,6 +11,7 @@ use bangfu_policy::model::{
     VariableId, text_in,
 };
 use bangfu_policy::period;
+use bangfu_store::Scope;
 use serde::Serialize;
 
 use super::charts::{self, Part, Waterfall};
@@ -74,6 +75,8 @@ pub struct Section {
     pub records: Vec<String>,
     /// The system keeps them: nobody edits them.
     pub by_system: bool,
+    /// Whether the visitor changes it.
+    pub editable: bool,
 }
 
 /// A register whose records may be added to a file.
@@ -217,6 +220,8 @@ pub struct Material<'a> {
     pub results: Option<&'a Results>,
     /// The day that "now" means.
     pub as_of: i32,
+    /// What the visitor sees and changes.
+    pub scope: &'a Scope,
 }
 
 impl Material<'_> {
@@ -397,6 +402,7 @@ impl Material<'_> {
                     rows: Vec::new(),
                     records: facts.iter().map(|fact| fact.id.clone()).collect(),
                     by_system: register.kept_by_system(),
+                    editable: !register.kept_by_system() && self.scope.changes(id),
                 };
                 if register.kind == RegisterKind::One {
                     let fact = facts.first()?;
@@ -432,7 +438,7 @@ impl Material<'_> {
             let there = self.children.get(&id.0).is_some_and(|facts| !facts.is_empty());
             let more =
                 |register: &Register| !register.kept_by_system() && (!there || register.kind != RegisterKind::One);
-            self.pack.registers.get(id.index()).is_some_and(more)
+            self.scope.changes(*id) && self.pack.registers.get(id.index()).is_some_and(more)
         };
         let addition = |id: RegisterId| {
             let register = self.pack.registers.get(id.index())?;

@@ -1,6 +1,6 @@
 //! Procedures of the pack as pages show them: steps in lanes, one for each level.
 
-use bangfu_policy::model::{LevelId, Pack, Procedure, Step, Text, text_in};
+use bangfu_policy::model::{Field, LevelId, Pack, Procedure, Set, Step, Text, text_in};
 use serde::Serialize;
 
 use super::figures::Language;
@@ -152,13 +152,26 @@ fn then(pack: &Pack, procedure: &Procedure, language: Language) -> Vec<(String, 
     let bangfu_policy::model::Entity::Register(register) = procedure.subject else { return Vec::new() };
     let fields = pack.registers.get(register.index()).map(|r| r.fields.as_slice()).unwrap_or_default();
     let places = super::places::Places::default();
-    procedure
-        .then
-        .iter()
-        .filter_map(|(at, value)| {
+    let set = |fields: &[Field], prefix: &str, set: &[(u16, Set)]| -> Vec<(String, String)> {
+        let pair = |(at, set): &(u16, Set)| {
             let field = fields.get(usize::from(*at))?;
-            let title = text_in(&field.title, language.id()).to_owned();
-            Some((title, file::cell(pack, field, value.as_ref(), &places, language).text))
-        })
-        .collect()
+            let title = format!("{prefix}{}", text_in(&field.title, language.id()));
+            let value = match set {
+                Set::Today => TODAY.to_owned(),
+                Set::Nothing => String::new(),
+                Set::Value(value) => file::cell(pack, field, Some(value), &places, language).text,
+            };
+            Some((title, value))
+        };
+        set.iter().filter_map(pair).collect()
+    };
+    let mut all = set(fields, "", &procedure.then);
+    for effect in procedure.ends.iter().chain(&procedure.adds) {
+        let Some(register) = pack.registers.get(effect.register.index()) else { continue };
+        all.extend(set(&register.fields, &format!("{} · ", text_in(&register.title, language.id())), &effect.set));
+    }
+    all
 }
+
+/// Stands for the day on which a case completes.
+const TODAY: &str = "today";

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use bangfu_policy::model::Pack;
 use bangfu_registry::packs::{PackError, read as read_pack};
+use bangfu_registry::store::Scope;
 use bangfu_registry::views::figures::Language;
 use clap::Subcommand;
 
@@ -112,7 +113,8 @@ async fn working(place: &Place, format: Format) -> Result<()> {
     let home = open(place).await?;
     let site = site_of(&home).await?;
     let language = Language::built_in(super::language(&home.pack, None)?).unwrap_or(Language::ENGLISH);
-    let clauses = site.live(language).coverage().await?;
+    let facts = site.facts(&Scope::everything());
+    let clauses = site.live(&facts, language).coverage().await?;
     if format == Format::Json {
         println!("{}", serde_json::to_string_pretty(&clauses)?);
         return Ok(());

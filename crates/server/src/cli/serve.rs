@@ -4,13 +4,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
+use bangfu_policy::model::Right;
+use bangfu_registry::access;
 use bangfu_registry::home::Home;
+use bangfu_registry::store::{Actor, Scope};
 use bangfu_registry::synth;
 
 use super::run::{print_differences, print_summary, run_with_bar};
 use super::{Place, data, day, open, policy};
 use crate::clock;
 use crate::site::{self, Site, Sources};
+
+/// Login of the first account.
+const ADMINISTRATOR: &str = "administrator";
 
 pub(crate) async fn demo(
     place: &Place,
@@ -58,14 +64,47 @@ pub(crate) async fn site_of(home: &Home) -> Result<Site> {
     Ok(Site::open(Arc::clone(&home.pack), home.store.clone(), &sources).await?)
 }
 
+/// Makes the first account of a registry: it holds the first role that makes accounts, and its owner chooses a password.
+async fn first_administrator(home: &Home, listen: SocketAddr) -> Result<()> {
+    let (pack, now) = (&home.pack, clock::now());
+    let role = pack.roles.iter().find(|role| role.may.contains(&Right::Accounts));
+    let Some(role) = role else {
+        bail!("no role of the pack may make accounts: nobody could sign in; give one `may: [accounts]`");
+    };
+    let root = &pack.policy.root;
+    if pack.level_of_code(root) != Some(role.level) {
+        bail!("the role `{}` makes accounts and is not of the highest level; give it that level", role.id);
+    }
+    let actor = Actor::console("first start");
+    let link = access::accounts::make(&home.store, &actor, (ADMINISTRATOR, ADMINISTRATOR), "first start", now).await?;
+    let mut change = home.store.change(&Scope::nothing(), &actor, "first start", now).await?;
+    change.give_role(ADMINISTRATOR, &role.id, root).await?;
+    change.commit().await?;
+    println!(
+        "\nThe registry has no accounts yet. Choose the password of the first administrator (`{ADMINISTRATOR}`) within a day:"
+    );
+    println!("http://{listen}/welcome/{link}");
+    Ok(())
+}
+
 async fn serve_home(home: Home, listen: SocketAddr) -> Result<()> {
     if !listen.ip().is_loopback() {
         bail!(
-            "{listen} is not a loopback address: without log-in everybody could read every file; use 127.0.0.1 and a tunnel"
+            "{listen} is not a loopback address: passwords would travel in clear; use 127.0.0.1 behind a proxy that speaks TLS"
         );
     }
     let site = site_of(&home).await?;
+    if home.store.accounts().await?.is_empty() {
+        if site.synthetic {
+            access::demo::make(&home.store, clock::now()).await?;
+        } else {
+            first_administrator(&home, listen).await?;
+        }
+    }
     println!("\nhttp://{listen}/");
+    if site.synthetic {
+        println!("http://{listen}/demo-accounts  lists the accounts of the demo");
+    }
     site::serve(listen, site).await?;
     Ok(())
 }

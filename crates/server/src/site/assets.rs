@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
@@ -69,7 +69,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Serves an asset. The address changes with the content, so a browser may keep it for a year.
-pub async fn serve(State(site): State<Shared>, Path((hash, name)): Path<(String, String)>) -> Response {
+pub async fn serve(site: Shared, Path((hash, name)): Path<(String, String)>) -> Response {
     match site.assets.by_name.get(name.as_str()) {
         Some(asset) if asset.hash == hash => (
             [(header::CONTENT_TYPE, asset.kind), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")],

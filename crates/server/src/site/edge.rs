@@ -13,12 +13,13 @@ use bangfu_registry::store::StoreError;
 use tower_http::compression::CompressionLayer;
 
 use super::Shared;
+use super::access;
 use super::api::{
     self,
     problem::{Problem, of_status},
 };
 use super::error::PageError;
-use super::visit::{SETTINGS, Visit, choices};
+use super::visit::{SETTINGS, Visit, choices, visitor};
 
 /// No script and no style but our own files; nothing from elsewhere.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -29,6 +30,7 @@ pub fn wrap(router: Router<Shared>, site: Shared) -> Router {
     router
         .fallback(missing)
         .layer(middleware::from_fn_with_state(site.clone(), finish))
+        .layer(middleware::from_fn_with_state(site.clone(), access::authenticate))
         .layer(CompressionLayer::new())
         .with_state(site)
 }
@@ -48,6 +50,7 @@ impl IntoResponse for PageError {
 
 async fn finish(State(site): State<Shared>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
+    let site = site.seen_by(visitor(&parts));
     let visit = Visit::read(&site, &parts.uri, &parts.headers);
     let asked: Vec<(&str, String)> = settings_asked(&site, parts.uri.query().unwrap_or_default());
     let path = parts.uri.path();
@@ -115,6 +118,7 @@ fn error_page(site: &Shared, visit: &Visit, error: &PageError) -> Response {
             ("missing", format!("{what} {name}"))
         }
         PageError::BadRequest(message) | PageError::Refused(message) => ("bad", message.clone()),
+        PageError::Forbidden(what) => ("forbidden", what.clone()),
         PageError::Store(StoreError::Kept(register)) => {
             let title = site.pack.register(register).and_then(|id| site.pack.registers.get(id.index()));
             ("kept", title.map_or("", |found| text_in(&found.title, visit.language.id())).to_owned())

@@ -22,6 +22,9 @@ pub enum PageError {
     /// The visitor may not do this.
     #[error("this is refused: {0}")]
     Refused(String),
+    /// The role does not allow it.
+    #[error("your role does not allow this: {0}")]
+    Forbidden(String),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] bangfu_registry::store::StoreError),
@@ -45,10 +48,13 @@ impl PageError {
     /// Status of the answer.
     pub fn status(&self) -> StatusCode {
         match self {
+            Self::Store(bangfu_registry::store::StoreError::CaseMoved(_)) => StatusCode::CONFLICT,
             Self::NotFound { .. } | Self::Store(bangfu_registry::store::StoreError::Absent(_)) => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Store(bangfu_registry::store::StoreError::Kept(_)) => StatusCode::CONFLICT,
-            Self::Refused(_) | Self::Store(bangfu_registry::store::StoreError::Scope { .. }) => StatusCode::FORBIDDEN,
+            Self::Refused(_) | Self::Forbidden(_) | Self::Store(bangfu_registry::store::StoreError::Scope { .. }) => {
+                StatusCode::FORBIDDEN
+            }
             Self::Store(_) | Self::Office(_) | Self::Template(_) | Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -111,6 +111,8 @@ impl State {
 pub struct Job {
     /// Id in addresses.
     pub id: String,
+    /// The account that sent it; nobody else sees it.
+    pub owner: i64,
     /// The register of the rows.
     pub register: RegisterId,
     /// Name of the file as it was sent.
@@ -165,6 +167,7 @@ impl Jobs {
     /// A new job over a file that is kept.
     pub fn add(
         &self,
+        owner: i64,
         register: RegisterId,
         (name, size): (String, u64),
         file: PathBuf,
@@ -174,7 +177,7 @@ impl Jobs {
         let id = format!("{}-{}", clock::run_id(), self.next.fetch_add(1, Ordering::Relaxed));
         let errors = folder.join(format!("{id}.xlsx"));
         let state = watch::Sender::new(State::Looking);
-        let job = Arc::new(Job { id: id.clone(), register, name, size, file, errors, language, state });
+        let job = Arc::new(Job { id: id.clone(), owner, register, name, size, file, errors, language, state });
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(id, Arc::clone(&job));
         while all.len() > MOST {

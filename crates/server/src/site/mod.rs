@@ -1,8 +1,10 @@
 //! The site: pages over a pack, its registry and the results of the last run.
 //!
-//! For the loopback address only as long as there is no log-in. Pages are made here from the view
-//! models of `bangfu_registry::views`; no rule and no name of a policy stands in this crate.
+//! Pages are made here from the view models of `bangfu_registry::views`; no rule and no name of a policy stands in
+//! this crate. Whoever asks is found by `access`, which also says who may ask what; every handler gets the site as its
+//! visitor sees it.
 
+pub mod access;
 pub mod api;
 pub mod assets;
 pub mod download;
@@ -10,6 +12,7 @@ pub mod edge;
 pub mod error;
 pub mod guard;
 pub mod jobs;
+pub mod looks;
 pub mod own;
 pub mod pages;
 pub mod routes;
@@ -25,8 +28,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::response::{Html, IntoResponse, Response};
 use bangfu_policy::model::Pack;
+use bangfu_registry::access::Who;
 use bangfu_registry::packs::{self, Locale, PackError};
-use bangfu_registry::store::{Scope, Store};
+use bangfu_registry::store::{Actor, Scope, Store};
 use bangfu_registry::views::books::Counting;
 use bangfu_registry::views::facts::Facts;
 use bangfu_registry::views::figures::{self, Language};
@@ -46,8 +50,8 @@ use visit::Visit;
 pub struct Site {
     /// The policy.
     pub pack: Arc<Pack>,
-    /// Records.
-    pub facts: Facts,
+    /// The registry; pages read it through [`Shared::facts`].
+    pub store: Store,
     /// All divisions.
     pub places: Places,
     /// Boundaries for the map; none: the overview has tables only.
@@ -95,7 +99,7 @@ impl Site {
             boundaries: boundaries(&sources.pack_folder)?,
             data: store.path().parent().map(Path::to_owned).unwrap_or_default(),
             locales: packs::locales(&sources.pack_folder)?,
-            facts: Facts::new(store, &Scope::everything()),
+            store,
             results: results.map(Arc::new),
             places,
             pack,
@@ -105,12 +109,17 @@ impl Site {
         })
     }
 
+    /// Records within a scope.
+    pub fn facts(&self, scope: &Scope) -> Facts {
+        Facts::new(self.store.clone(), scope)
+    }
+
     /// Where items of the policy are looked up.
-    pub fn live(&self, language: Language) -> Live<'_> {
+    pub fn live<'a>(&'a self, facts: &'a Facts, language: Language) -> Live<'a> {
         Live {
             pack: &self.pack,
             places: &self.places,
-            facts: &self.facts,
+            facts,
             results: self.results.as_deref(),
             snapshot: self.snapshot.as_deref(),
             day: self.as_of(),
@@ -156,8 +165,15 @@ fn boundaries(pack_folder: &Path) -> Result<Vec<Boundary>, SiteError> {
     Ok(all)
 }
 
-/// A site with everything that its pages share, in memory.
-pub struct Shared(Arc<Inner>);
+/// A site with everything that its pages share, in memory, as one visitor sees it.
+#[derive(Clone)]
+pub struct Shared {
+    inner: Arc<Inner>,
+    /// Records within the visitor's scope.
+    pub facts: Facts,
+    /// The visitor.
+    pub who: Arc<Who>,
+}
 
 /// See [`Shared`].
 pub struct Inner {
@@ -168,20 +184,16 @@ pub struct Inner {
     pub assets: Arc<assets::Assets>,
     /// Imports under way.
     pub jobs: jobs::Jobs,
+    /// Who looked at what, until it is written.
+    pub looks: looks::Looks,
     templates: Environment<'static>,
-}
-
-impl Clone for Shared {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
 }
 
 impl std::ops::Deref for Shared {
     type Target = Inner;
 
     fn deref(&self) -> &Inner {
-        &self.0
+        &self.inner
     }
 }
 
@@ -235,14 +247,6 @@ pub enum SiteError {
 }
 
 impl Inner {
-    /// A page: the layout's values and the page's own.
-    pub fn render(self: &Arc<Self>, visit: &Visit, place: &str, name: &str, own: Value) -> Result<Response, PageError> {
-        let shared = Shared(Arc::clone(self));
-        let template = self.templates.get_template(name)?;
-        let base = visit.base(&shared, place);
-        Ok(Html(template.render(context! { ..own, ..base })?).into_response())
-    }
-
     /// The last run in one line, for the foot of every page.
     pub fn run_line(&self, language: Language) -> Option<String> {
         let day = figures::day(self.results.as_ref()?.as_of.into(), language);
@@ -268,12 +272,32 @@ impl Shared {
                 }
             });
         }
-        Ok(Self(Arc::new(Inner { site, texts, assets, templates, jobs: jobs::Jobs::default() })))
+        let jobs = jobs::Jobs::default();
+        let looks = looks::Looks::new(site.store.clone());
+        let (facts, who) = (site.facts(&Scope::nothing()), Arc::new(Who::nobody()));
+        Ok(Self { inner: Arc::new(Inner { site, texts, assets, templates, jobs, looks }), facts, who })
     }
 
-    /// See [`Inner::render`].
+    /// The site as somebody sees it.
+    pub fn seen_by(&self, who: Arc<Who>) -> Self {
+        Self { inner: Arc::clone(&self.inner), facts: self.site.facts(&who.scope), who }
+    }
+
+    /// Who stands in the journal.
+    pub fn actor(&self) -> Actor {
+        self.who.actor(&self.pack)
+    }
+
+    /// Where items of the policy are looked up.
+    pub fn live(&self, language: Language) -> Live<'_> {
+        self.site.live(&self.facts, language)
+    }
+
+    /// A page: the layout's values and the page's own.
     pub fn render(&self, visit: &Visit, place: &str, name: &str, own: Value) -> Result<Response, PageError> {
-        self.0.render(visit, place, name, own)
+        let template = self.templates.get_template(name)?;
+        let base = visit.base(self, place);
+        Ok(Html(template.render(context! { ..own, ..base })?).into_response())
     }
 
     /// A text of the site.
@@ -284,7 +308,8 @@ impl Shared {
 
 /// All pages of a site.
 pub fn router(site: Site) -> Result<Router, SiteError> {
-    Ok(edge::wrap(routes::router(), Shared::new(site)?))
+    let site = Shared::new(site)?;
+    Ok(edge::wrap(routes::router(&site), site))
 }
 
 /// Counts all books once, so that the policy's pages know at once which of them hold something.
@@ -306,7 +331,7 @@ fn count_books(site: Shared) {
 pub async fn serve(listen: SocketAddr, site: Site) -> Result<(), SiteError> {
     let site = Shared::new(site)?;
     count_books(site.clone());
-    let router = edge::wrap(routes::router(), site);
+    let router = edge::wrap(routes::router(&site), site);
     let listener = TcpListener::bind(listen).await.map_err(|source| SiteError::Listen { address: listen, source })?;
     axum::serve(listener, router)
         .with_graceful_shutdown(async {

@@ -1,11 +1,13 @@
 //! Who asks for what: language, division, display settings and query of a request.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use bangfu_registry::access::Who;
 use bangfu_registry::views::figures::Language;
 use minijinja::Value;
 
@@ -49,6 +51,8 @@ pub fn choices(site: &Shared, setting: &str) -> Vec<&'static str> {
 
 impl Visit {
     /// Reads a request that may be wrong: what cannot be understood becomes the default.
+    ///
+    /// The division in view lies within the visitor's.
     pub fn read(site: &Shared, uri: &Uri, headers: &HeaderMap) -> Self {
         let mut query: BTreeMap<String, String> =
             Query::<Vec<(String, String)>>::try_from_uri(uri).map(|q| q.0.into_iter().collect()).unwrap_or_default();
@@ -66,10 +70,13 @@ impl Visit {
         let language = site.texts.language(&setting("lang"));
         let size = setting("size");
         let contrast = setting("contrast");
-        let division = query.remove("division").filter(|code| site.places.contains(code));
+        let own = site.who.scope.division.as_str();
+        let division =
+            query.remove("division").filter(|code| site.places.contains(code) && site.who.scope.covers(code));
+        let home = if own.is_empty() { site.places.root() } else { own };
         Self {
             language,
-            division: division.unwrap_or_else(|| site.places.root().to_owned()),
+            division: division.unwrap_or_else(|| home.to_owned()),
             path: uri.path().to_owned(),
             query,
             size,
@@ -89,6 +96,23 @@ impl Visit {
         self
     }
 
+    /// The visitor, for the head of the page and the places that it may go to.
+    fn visitor(&self, site: &Shared) -> serde_json::Value {
+        let who = &site.who;
+        let role = who.role(&site.pack);
+        let title = role.map(|role| bangfu_policy::model::text_in(&role.title, self.language.id()));
+        let place = who.post.as_ref().map(|post| site.places.name(&post.division, self.language));
+        let rights: Vec<&str> = who.rights.iter().map(|right| right.word()).collect();
+        serde_json::json!({
+            "signed_in": who.is_somebody(),
+            "name": who.name,
+            "role": title,
+            "place": place,
+            "reads": role.is_some_and(|role| !role.reads.is_empty()) && !who.renew && !who.enrol,
+            "rights": rights,
+        })
+    }
+
     /// What the layout of every page needs; `place` is the navigation entry that is marked.
     pub fn base(&self, site: &Shared, place: &str) -> Value {
         let root = site.places.root();
@@ -99,6 +123,13 @@ impl Visit {
         // The language that the policy is written in: its words are shown as they are.
         let written = site.pack.policy.languages.first();
         let written = site.texts.languages().find(|language| written.is_some_and(|id| id == language.id()));
+        let scope = &site.who.scope;
+        let mut trail = site.places.trail(&self.division, self.language);
+        trail.retain(|place| scope.covers(&place.code));
+        let mut selects = site.places.selects(&site.pack, &self.division, self.language);
+        for select in &mut selects {
+            select.options.retain(|place| scope.covers(&place.code) || scope.division.starts_with(&place.code));
+        }
         own! {
             policy_lang => written.map_or("", |language| language.manner().tag),
             lang => self.language.id(),
@@ -117,11 +148,26 @@ impl Visit {
             policy_hash => site.pack.hash.get(..12).unwrap_or_default(),
             division => site.places.place(&self.division, self.language),
             division_param => if self.division == root { "" } else { self.division.as_str() },
-            trail => site.places.trail(&self.division, self.language),
-            selects => site.places.selects(&site.pack, &self.division, self.language),
+            trail => trail,
+            selects => selects,
+            visitor => self.visitor(site),
             run => site.run_line(self.language),
             synthetic => site.synthetic,
         }
+    }
+}
+
+/// Who sent a request, as `access::authenticate` found out.
+pub fn visitor(parts: &Parts) -> Arc<Who> {
+    parts.extensions.get::<Arc<Who>>().cloned().unwrap_or_else(|| Arc::new(Who::nobody()))
+}
+
+impl FromRequestParts<Self> for Shared {
+    type Rejection = std::convert::Infallible;
+
+    /// The site as the visitor sees it.
+    async fn from_request_parts(parts: &mut Parts, site: &Self) -> Result<Self, Self::Rejection> {
+        Ok(site.seen_by(visitor(parts)))
     }
 }
 
@@ -129,13 +175,15 @@ impl FromRequestParts<Shared> for Visit {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, site: &Shared) -> Result<Self, Response> {
+        let site = &site.seen_by(visitor(parts));
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|error| PageError::BadRequest(error.to_string()).into_response())?;
         let find = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         if let Some(from) = find("from") {
             return Err(picked(site, parts.uri.path(), &from, &pairs));
         }
-        if let Some(code) = find("division").filter(|code| !code.is_empty() && !site.places.contains(code)) {
+        let within = |code: &String| site.places.contains(code) && site.who.scope.covers(code);
+        if let Some(code) = find("division").filter(|code| !code.is_empty() && !within(code)) {
             return Err(PageError::not_found("division", code).into_response());
         }
         Ok(Self::read(site, &parts.uri, &parts.headers))
@@ -154,6 +202,7 @@ fn picked(site: &Shared, path: &str, from: &str, pairs: &[(String, String)]) -> 
         })
         .collect();
     let code = site.places.picked(from, &chosen);
+    let code = if site.who.scope.covers(&code) { code } else { site.who.scope.division.clone() };
     let mut query: Vec<String> = pairs
         .iter()
         .filter(|(key, value)| !key.starts_with("at_") && key != "from" && key != "division" && !value.is_empty())

@@ -6,7 +6,7 @@ use bangfu_registry::views::boards;
 use bangfu_registry::views::figures::Language;
 use bangfu_registry::views::matching::{Matching, Side};
 
-use super::fixture::{get, open, registry, router};
+use super::fixture::{everything, get, open, registry, router};
 
 const ROOT: &str = "15";
 
@@ -21,19 +21,21 @@ async fn stages_add_up_to_the_register_and_marks_to_the_month() {
     for view in &registry().await.pack.views {
         match view.kind {
             ViewKind::Pipeline { register, .. } => {
-                let stages = boards::pipeline(&site.facts, &view.kind, ROOT, 17_166, Language::ENGLISH).await.unwrap();
+                let stages =
+                    boards::pipeline(&everything(&site), &view.kind, ROOT, 17_166, Language::ENGLISH).await.unwrap();
                 let sum: u64 = stages.iter().map(|stage| number(&stage.count)).sum();
-                assert_eq!(sum, site.facts.count(register, ROOT).await.unwrap(), "{}", view.id);
+                assert_eq!(sum, everything(&site).count(register, ROOT).await.unwrap(), "{}", view.id);
                 for stage in &stages {
                     assert_eq!(stage.cards.is_empty(), stage.count == "0", "{} {}", view.id, stage.title);
                 }
                 seen += 1;
             }
             ViewKind::Calendar { .. } => {
-                let first = boards::month(&site.facts, &view.kind, ROOT, None, 17_166).await.unwrap();
-                let month = boards::calendar(&site.facts, &site.places, &view.kind, ROOT, first, Language::ENGLISH)
-                    .await
-                    .unwrap();
+                let first = boards::month(&everything(&site), &view.kind, ROOT, None, 17_166).await.unwrap();
+                let month =
+                    boards::calendar(&everything(&site), &site.places, &view.kind, ROOT, first, Language::ENGLISH)
+                        .await
+                        .unwrap();
                 assert!(!month.rows.is_empty(), "{} has nothing in its newest month", view.id);
                 assert_eq!(month.days.len(), first.days_in_month() as usize);
                 if !month.cut {

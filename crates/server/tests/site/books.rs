@@ -184,7 +184,7 @@ async fn rows_lead_to_lower_divisions_and_wrong_names_are_told() {
 async fn without_a_run_books_are_listed_and_say_so() {
     let mut site = open().await;
     (site.results, site.snapshot) = (None, None);
-    let router = bangfu_server::site::router(site).unwrap();
+    let router = super::fixture::signed_in(site).await;
     for address in ["/books", "/books/tried_ages"] {
         let answer = get(&router, address, "lang=en").await;
         assert_eq!(answer.status, StatusCode::OK);

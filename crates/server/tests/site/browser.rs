@@ -4,7 +4,6 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
-use bangfu_server::site;
 use thirtyfour::prelude::*;
 
 use super::fixture::{addresses, get, open, registry, root, router};
@@ -68,7 +67,7 @@ pub(crate) async fn session(driver: &Driver, profile: &std::path::Path, phone: b
 }
 
 async fn serve() -> String {
-    let router = site::router(open().await).unwrap();
+    let router = super::fixture::signed_in(open().await).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });

@@ -8,7 +8,7 @@ use bangfu_policy::model::RegisterId;
 use bangfu_rules::needs::Needs;
 use serde_json::Value as Json;
 
-use super::fixture::{get, registry, router};
+use super::fixture::{everything, get, registry, router};
 
 /// Files of an archive by path.
 fn unpack(bytes: &[u8]) -> BTreeMap<String, String> {
@@ -103,7 +103,7 @@ async fn the_data_package_of_every_register_keeps_its_own_schema() {
         assert_eq!(answer.status, StatusCode::OK, "{address}");
         assert_eq!(answer.headers.get(header::CONTENT_TYPE).unwrap(), "application/zip");
         let counts = checked(&answer.bytes);
-        let count = site.facts.count(RegisterId(n as u16), "150421").await.unwrap();
+        let count = everything(&site).count(RegisterId(n as u16), "150421").await.unwrap();
         assert_eq!(counts[&register.id] as u64, count, "{}", register.id);
     }
 }
@@ -144,7 +144,7 @@ async fn parquet_of_all_registers_is_a_snapshot() {
     let site = super::fixture::open().await;
     for (n, register) in pack.registers.iter().enumerate() {
         let Some(rows) = reading.rows.get(&register.id) else { continue };
-        assert_eq!(*rows, site.facts.count(RegisterId(n as u16), "15").await.unwrap(), "{}", register.id);
+        assert_eq!(*rows, everything(&site).count(RegisterId(n as u16), "15").await.unwrap(), "{}", register.id);
     }
     assert!(reading.rows["household"] > 100);
     assert!(

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
-use bangfu_policy::model::{Pack, RegisterId};
+use bangfu_policy::model::{Pack, RegisterId, Role};
+use bangfu_registry::access::{Factor, sign_in};
 use bangfu_registry::store::change::{Actor, Duplicates};
 use bangfu_registry::store::divisions::Division;
 use bangfu_registry::store::runs::{Difference, Run};
 use bangfu_registry::store::{Scope, SecretKeys, Store};
 use bangfu_registry::synth::{self, Generator};
+use bangfu_registry::views::facts::Facts;
 use bangfu_rules::engine::{Program, Request as Computation};
 use bangfu_rules::needs::Needs;
 use bangfu_rules::results::{self, Summary};
@@ -191,7 +193,77 @@ async fn record_run(store: &Store, pack: &Pack) {
 
 /// The site that all tests read.
 pub(crate) async fn router() -> Router {
-    site::router(open().await).unwrap()
+    signed_in(open().await).await
+}
+
+/// The pages of a site as somebody sees them who sees and changes everything: requests without a session get theirs.
+pub(crate) async fn signed_in(site: Site) -> Router {
+    let session = session_of(&site, widest(&site.pack)).await;
+    signed_in_as(site, session)
+}
+
+/// The role at the top level that sees and changes most.
+pub(crate) fn widest(pack: &Pack) -> &Role {
+    let top = pack.roles.iter().filter(|role| role.level.index() == 0);
+    top.max_by_key(|role| role.reads.len() + role.edits.len()).expect("a role at the top")
+}
+
+/// Text of a session of an account that holds a role at the root, or at the given village's division of its level.
+pub(crate) async fn session_of(site: &Site, role: &Role) -> String {
+    let digits = site.pack.levels[role.level.index()].digits;
+    let root = site.pack.policy.root.clone();
+    let division = if digits == root.len() { root } else { registry().await.village[..digits].to_owned() };
+    session_at(site, role, &division).await
+}
+
+/// The same at a division.
+pub(crate) async fn session_at(site: &Site, role: &Role, division: &str) -> String {
+    session_as(site, role, division, "").await
+}
+
+/// The same of another person.
+pub(crate) async fn session_as(site: &Site, role: &Role, division: &str, person: &str) -> String {
+    let login = format!("{}.{division}{person}", &role.id[..role.id.len().min(20)]);
+    let now = now();
+    if site.store.account(&login).await.unwrap().is_none() {
+        let mut change = site.store.change(&Scope::nothing(), &Actor::console("test"), "", now).await.unwrap();
+        // Tests that run beside this one make the same account: one of them is first.
+        if change.make_account(&login, "Tester").await.is_ok() {
+            let factor = Factor::new().unwrap().seal(site.store.keys()).unwrap();
+            change.set_factor(&login, Some(&factor)).await.unwrap();
+            change.give_role(&login, &role.id, division).await.unwrap();
+            change.commit().await.unwrap();
+        } else {
+            change.roll_back().await.unwrap();
+        }
+    }
+    let account = site.store.account(&login).await.unwrap().unwrap();
+    let kind = (sign_in::Kind::Site, "tests", true);
+    sign_in::begin(&site.store, account.id, None, kind, now, now + 3_600_000).await.unwrap()
+}
+
+/// All records of a site.
+pub(crate) fn everything(site: &Site) -> Facts {
+    site.facts(&Scope::everything())
+}
+
+/// Milliseconds since 1970-01-01 UTC.
+pub(crate) fn now() -> i64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+/// The pages of a site; requests without a session get this one.
+pub(crate) fn signed_in_as(site: Site, session: String) -> Router {
+    let add = move |mut request: Request<Body>| {
+        let headers = request.headers();
+        let cookies = headers.get("cookie").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        if !cookies.contains("session=") && !headers.contains_key("authorization") {
+            let cookies = format!("{cookies}; session={session}");
+            request.headers_mut().insert("cookie", cookies.parse().unwrap());
+        }
+        std::future::ready(request)
+    };
+    site::router(site).unwrap().layer(axum::middleware::map_request(add))
 }
 
 /// See [`router`].
@@ -296,6 +368,10 @@ pub(crate) async fn addresses() -> Vec<String> {
                 "/registry/banner_file/new?division=1504".to_owned(),
             ],
             "/registry/{id}/import" => fill(&["household/import", "income/import"]),
+            "/registry/{id}/{record}/clear" | "/registry/{id}/{record}/looks" => {
+                let end = path.rsplit('/').next().unwrap();
+                vec![format!("/registry/household/{}/{end}", registry.households[0])]
+            }
             "/registry/{id}/{record}/edit" | "/registry/{id}/{record}/remove" => {
                 let end = path.rsplit('/').next().unwrap();
                 let household = &registry.households[0];
@@ -308,6 +384,9 @@ pub(crate) async fn addresses() -> Vec<String> {
             "/registry/{id}/{record}/history" => {
                 vec![format!("/registry/household/{}/history", registry.households[0])]
             }
+            // Signing in and the accounts: the tests of access walk them.
+            path if path.starts_with("/account/") || path.starts_with("/accounts") => Vec::new(),
+            "/cases/new" | "/cases/{case}" | "/sign-in" | "/sign-out" | "/welcome/{link}" | "/journal" => Vec::new(),
             // Files of records: the tests of attachments send some.
             path if path.starts_with("/registry/{id}/{record}/files") => Vec::new(),
             // Forms of the list's and the history's pages, imports under way, and files.
@@ -347,5 +426,5 @@ pub(crate) async fn addresses() -> Vec<String> {
             }
         }
     };
-    site::routes::table().iter().flat_map(|(path, _)| sample(path)).collect()
+    site::routes::table().iter().flat_map(|(path, ..)| sample(path)).collect()
 }

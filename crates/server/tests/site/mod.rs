@@ -1,9 +1,11 @@
 //! The site: every page in both languages, valid HTML, and no finding of axe on the pages that it looks at in a real browser.
 
+mod access;
 mod api;
 mod boards;
 mod books;
 mod browser;
+mod cases;
 mod coverage;
 mod desk;
 mod exports;

@@ -200,7 +200,7 @@ async fn without_a_run_pages_say_what_to_do() {
     let mut site = super::fixture::open().await;
     site.results = None;
     site.snapshot = None;
-    let router = bangfu_server::site::router(site).unwrap();
+    let router = super::fixture::signed_in(site).await;
     for address in super::fixture::addresses().await {
         let answer = get(&router, &address, "lang=en").await;
         assert!(answer.status.is_success() || answer.status.is_redirection(), "{address}: {}", answer.text);

@@ -1,7 +1,7 @@
 //! Books: which there are, and one of a division, counted over the snapshot of the last run.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::IntoResponse;
 use bangfu_policy::books::Book;
 use bangfu_policy::model::Pack;
@@ -18,7 +18,7 @@ use crate::site::pages;
 use crate::site::visit::Visit;
 
 /// All books in the order of their numbers.
-pub async fn index(State(site): State<Shared>, visit: Visit) -> Answer {
+pub async fn index(site: Shared, visit: Visit) -> Answer {
     known(&visit.query, |_| false)?;
     let books: Vec<Value> = site.pack.books.iter().map(|book| described(&site.pack, book)).collect();
     Ok(Json(json!({ "books": books })).into_response())
@@ -37,7 +37,7 @@ fn described(pack: &Pack, book: &Book) -> Value {
 }
 
 /// A book of the division; without a run it has no columns and rows.
-pub async fn one(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Answer {
+pub async fn one(site: Shared, visit: Visit, Path(id): Path<String>) -> Answer {
     known(&visit.query, |_| false)?;
     let book = site.pack.book(&id).ok_or_else(|| Problem::not_found("book", &id))?;
     let failed = |error: &dyn std::fmt::Display| Problem::new("failed", error.to_string());

@@ -1,7 +1,7 @@
 //! What the last run found: indicators and determinations of a division; and what the policy's clauses are covered by.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use bangfu_policy::ir::{Scalar, Type};
 use bangfu_policy::model::{IndicatorId, Pack, Unit, Variable, VariableId};
@@ -35,7 +35,7 @@ pub(super) fn unit(unit: Unit) -> &'static str {
 }
 
 /// Every indicator of the division; without a run all values are `null`.
-pub async fn indicators(State(site): State<Shared>, visit: Visit) -> Answer {
+pub async fn indicators(site: Shared, visit: Visit) -> Answer {
     known(&visit.query, |_| false)?;
     let figures = site.pack.indicators.iter().enumerate().map(|(n, indicator)| {
         let figure = site.results.as_ref().and_then(|run| run.figure(&visit.division, IndicatorId(n as u16)));
@@ -52,7 +52,7 @@ pub async fn indicators(State(site): State<Shared>, visit: Visit) -> Answer {
 }
 
 /// Answers of every yes-or-no rule in the division.
-pub async fn determinations(State(site): State<Shared>, visit: Visit) -> Answer {
+pub async fn determinations(site: Shared, visit: Visit) -> Answer {
     known(&visit.query, |_| false)?;
     let pack = &site.pack;
     let counts = pack.variables.iter().enumerate().filter(|(_, variable)| variable.ty == Type::Boolean);
@@ -76,7 +76,7 @@ pub async fn determinations(State(site): State<Shared>, visit: Visit) -> Answer 
 }
 
 /// Values of a rule, record by record, in the order of divisions.
-pub async fn determination(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Answer {
+pub async fn determination(site: Shared, visit: Visit, Path(id): Path<String>) -> Answer {
     known(&visit.query, |name| matches!(name, "answer" | "limit" | "cursor"))?;
     let pack = &site.pack;
     let found = pack.variable(&id).and_then(|n| Some((n, pack.variables.get(n.index())?)));
@@ -128,7 +128,7 @@ fn written(pack: &Pack, variable: &Variable, value: Scalar) -> Value {
 }
 
 /// Which clauses are covered by what.
-pub async fn coverage(State(site): State<Shared>, visit: Visit) -> Result<Response, Problem> {
+pub async fn coverage(site: Shared, visit: Visit) -> Result<Response, Problem> {
     known(&visit.query, |_| false)?;
     Ok(Json(bangfu_policy::coverage::coverage(&site.pack)).into_response())
 }

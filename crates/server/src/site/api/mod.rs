@@ -13,7 +13,6 @@ pub mod write;
 
 use std::collections::BTreeMap;
 
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bangfu_policy::model::{Pack, Register, RegisterId};
 use problem::Problem;
@@ -46,7 +45,7 @@ fn known(query: &BTreeMap<String, String>, known: impl Fn(&str) -> bool) -> Resu
 }
 
 /// The page about the interface.
-pub async fn about(State(site): State<Shared>, visit: Visit) -> Result<Response, PageError> {
+pub async fn about(site: Shared, visit: Visit) -> Result<Response, PageError> {
     let operations: Vec<_> = openapi::general(&site.pack)
         .into_iter()
         .chain(openapi::of_a_register("{register}"))
@@ -72,6 +71,6 @@ pub async fn about(State(site): State<Shared>, visit: Visit) -> Result<Response,
 }
 
 /// The OpenAPI document.
-pub async fn document(State(site): State<Shared>, visit: Visit) -> Response {
+pub async fn document(site: Shared, visit: Visit) -> Response {
     axum::Json(openapi::document(&site, visit.language)).into_response()
 }

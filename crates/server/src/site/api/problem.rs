@@ -16,7 +16,9 @@ use crate::site::error::PageError;
 pub const MEDIA: &str = "application/problem+json";
 
 /// Every kind of problem with its status. The title is the text `problem-<kind>`.
-pub const KINDS: [(&str, StatusCode); 16] = [
+pub const KINDS: [(&str, StatusCode); 18] = [
+    ("sign-in", StatusCode::UNAUTHORIZED),
+    ("forbidden", StatusCode::FORBIDDEN),
     ("not-found", StatusCode::NOT_FOUND),
     ("bad-request", StatusCode::BAD_REQUEST),
     ("invalid", StatusCode::UNPROCESSABLE_ENTITY),
@@ -134,6 +136,7 @@ impl From<&PageError> for Problem {
         match error {
             PageError::NotFound { .. } => Self::new("not-found", error.to_string()),
             PageError::BadRequest(words) => Self::bad_request(words),
+            PageError::Forbidden(words) => Self::new("forbidden", words.as_str()),
             PageError::Refused(words) => Self::new("cross-site", words.as_str()),
             other => {
                 tracing::error!(error = %other, "an answer of the interface failed");

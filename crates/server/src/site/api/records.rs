@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bangfu_policy::model::{Entity, Register, RegisterId};
@@ -24,7 +24,7 @@ pub const USUAL: u64 = 100;
 pub const MOST: u64 = 1000;
 
 /// A page of records.
-pub async fn list(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Answer {
+pub async fn list(site: Shared, visit: Visit, Path(id): Path<String>) -> Answer {
     let (register_id, register) = register(&site.pack, &id)?;
     known(&visit.query, |name| is_parameter(register, name))?;
     let mut listing = asked(&site, &visit, register_id)?;
@@ -140,12 +140,7 @@ pub fn names(headers: &HeaderMap, name: header::HeaderName, etag: &str, weak: bo
 }
 
 /// A record.
-pub async fn one(
-    State(site): State<Shared>,
-    _visit: Visit,
-    headers: HeaderMap,
-    Path((id, name)): Path<(String, String)>,
-) -> Answer {
+pub async fn one(site: Shared, _visit: Visit, headers: HeaderMap, Path((id, name)): Path<(String, String)>) -> Answer {
     let (register_id, register) = register(&site.pack, &id)?;
     let row = find(&site, register_id, &name).await?;
     if names(&headers, header::IF_NONE_MATCH, &etag(&row), true) {
@@ -155,7 +150,7 @@ pub async fn one(
 }
 
 /// What happened to a record.
-pub async fn history(State(site): State<Shared>, _visit: Visit, Path((id, name)): Path<(String, String)>) -> Answer {
+pub async fn history(site: Shared, _visit: Visit, Path((id, name)): Path<(String, String)>) -> Answer {
     let (register_id, _) = register(&site.pack, &id)?;
     let row = find(&site, register_id, &name).await?;
     let entries = records::history(&site.facts, &row).await?;

@@ -1,7 +1,7 @@
 //! Registers of the pack: which there are, and what their records consist of.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use bangfu_policy::model::{Entity, FieldType, Pack, Register};
 use bangfu_policy::value::{format_date, format_number};
@@ -13,13 +13,13 @@ use crate::site::Shared;
 use crate::site::visit::Visit;
 
 /// All registers.
-pub async fn index(State(site): State<Shared>, _visit: Visit) -> Response {
+pub async fn index(site: Shared, _visit: Visit) -> Response {
     let registers: Vec<_> = site.pack.registers.iter().map(|register| head(&site.pack, register)).collect();
     Json(json!({ "registers": registers })).into_response()
 }
 
 /// One register with its fields.
-pub async fn one(State(site): State<Shared>, _visit: Visit, Path(id): Path<String>) -> Answer {
+pub async fn one(site: Shared, _visit: Visit, Path(id): Path<String>) -> Answer {
     let (_, register) = register(&site.pack, &id)?;
     let mut described = head(&site.pack, register);
     if let Some(described) = described.as_object_mut() {

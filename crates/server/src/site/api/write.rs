@@ -1,12 +1,12 @@
 //! Changes of records: checked from the outside in – who sends it, in which form, over which version, and what.
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use bangfu_policy::model::{Entity, Register, RegisterKind};
 use bangfu_registry::exchange::write::{self, Created, New, Once, Stamp, Wrong};
-use bangfu_registry::store::{Actor, Row};
+use bangfu_registry::store::Row;
 use serde_json::{Map, Value};
 
 use super::problem::{At, Problem};
@@ -28,13 +28,7 @@ struct Body {
 const LONGEST_KEY: usize = 200;
 
 /// Adds a record. With `Idempotency-Key` the same request makes one record, however often it comes.
-pub async fn create(
-    State(site): State<Shared>,
-    visit: Visit,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    bytes: Bytes,
-) -> Answer {
+pub async fn create(site: Shared, visit: Visit, Path(id): Path<String>, headers: HeaderMap, bytes: Bytes) -> Answer {
     admitted(&headers)?;
     let (register_id, register) = register(&site.pack, &id)?;
     let language = visit.language.id();
@@ -43,7 +37,7 @@ pub async fn create(
         others.push("period");
     }
     let body = body(register, &bytes, &others)?;
-    let stamp = Stamp { actor: &Actor::console("interface"), reason: &body.reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &body.reason, at: clock::now() };
     let once = key(&headers)?.map(|key| Once::new(key, register, &bytes));
     if let Some(once) = &once
         && let Some(created) = write::repeated(&site.facts, register_id, once, &stamp).await?
@@ -107,7 +101,7 @@ fn key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 
 /// Removes a record; needs `If-Match` with the ETag of the record as it was read.
 pub async fn remove(
-    State(site): State<Shared>,
+    site: Shared,
     _visit: Visit,
     Path((id, name)): Path<(String, String)>,
     headers: HeaderMap,
@@ -119,14 +113,14 @@ pub async fn remove(
     matches(&headers, &row)?;
     let body = object(&bytes)?;
     let reason = reason(register, &body, &["reason"])?;
-    let stamp = Stamp { actor: &Actor::console("interface"), reason: &reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: clock::now() };
     write::remove(&site.facts, &row, &stamp).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Changes fields of a record; needs `If-Match` with the ETag of the record as it was read.
 pub async fn change(
-    State(site): State<Shared>,
+    site: Shared,
     visit: Visit,
     Path((id, name)): Path<(String, String)>,
     headers: HeaderMap,
@@ -143,7 +137,7 @@ pub async fn change(
     if !conflicts.is_empty() {
         return Err(invalid(&conflicts));
     }
-    let stamp = Stamp { actor: &Actor::console("interface"), reason: &body.reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &body.reason, at: clock::now() };
     let row = write::change(&site.facts, &row, &values, &stamp).await?;
     Ok(answer(&site, register, &row))
 }

@@ -1,6 +1,6 @@
 //! Boards of the pack: stages, months, matrices, and matches.
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::Response;
 use bangfu_policy::model::{Entity, Match, RegisterId, View, ViewKind, text_in};
 use bangfu_registry::views::boards;
@@ -19,7 +19,7 @@ type Page = Result<Response, PageError>;
 const RECORDS: usize = 50;
 
 /// All boards and matches.
-pub async fn index(State(site): State<Shared>, visit: Visit) -> Page {
+pub async fn index(site: Shared, visit: Visit) -> Page {
     let title = |text| text_in(text, visit.language.id()).to_owned();
     let views = site.pack.views.iter().map(|view| {
         let kind = match view.kind {
@@ -43,7 +43,7 @@ pub async fn index(State(site): State<Shared>, visit: Visit) -> Page {
 }
 
 /// A board.
-pub async fn board(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+pub async fn board(site: Shared, visit: Visit, Path(id): Path<String>) -> Page {
     let view = site.pack.views.iter().find(|view| view.id == id).ok_or_else(|| PageError::not_found("page", id))?;
     match view.kind {
         ViewKind::Pipeline { register, .. } => pipeline(&site, &visit, view, register).await,
@@ -122,7 +122,7 @@ struct Named {
 }
 
 /// A match: the open offers (or the seekers) of a division, and who fits one of them best.
-pub async fn matching(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+pub async fn matching(site: Shared, visit: Visit, Path(id): Path<String>) -> Page {
     let found = site.pack.matches.iter().find(|found| found.id == id);
     let definition = found.ok_or_else(|| PageError::not_found("page", id))?;
     let side = if visit.get("side") == Some("seeker") { Side::Seeker } else { Side::Offer };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bangfu_policy::books::Book;
@@ -19,7 +19,7 @@ use crate::site::visit::Visit;
 type Page = Result<Response, PageError>;
 
 /// All books under their headings.
-pub async fn index(State(site): State<Shared>, visit: Visit) -> Page {
+pub async fn index(site: Shared, visit: Visit) -> Page {
     let groups: Vec<_> = books(&site.pack, visit.language)
         .into_iter()
         .map(|(title, entries)| {
@@ -34,7 +34,7 @@ pub async fn index(State(site): State<Shared>, visit: Visit) -> Page {
 }
 
 /// A book of the division in view.
-pub async fn book(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+pub async fn book(site: Shared, visit: Visit, Path(id): Path<String>) -> Page {
     let book = find(&site, &id)?;
     let writing = Writing { pack: &site.pack, texts: &site.texts, language: visit.language };
     let (mut sheet, mut failed) = (None, String::new());
@@ -56,7 +56,7 @@ pub async fn book(State(site): State<Shared>, visit: Visit, Path(id): Path<Strin
 }
 
 /// A book as a file: the form that an office posts, or a CSV.
-pub async fn export(State(site): State<Shared>, visit: Visit, Path((id, kind)): Path<(String, String)>) -> Page {
+pub async fn export(site: Shared, visit: Visit, Path((id, kind)): Path<(String, String)>) -> Page {
     let book = find(&site, &id)?;
     if !matches!(kind.as_str(), "export.xlsx" | "export.csv") {
         return Err(PageError::not_found("page", visit.path));

@@ -1,6 +1,5 @@
 //! Determinations: what the last run says, how it differs from the one before, and the lists to work through.
 
-use axum::extract::State;
 use axum::response::Response;
 use bangfu_policy::ir::Type;
 use bangfu_policy::model::{Entity, Frequency, Pack, RegisterId, VariableId, text_in};
@@ -17,7 +16,7 @@ use crate::site::visit::Visit;
 const PAGE: usize = 50;
 
 /// The last run, the runs, the differences.
-pub async fn index(State(site): State<Shared>, visit: Visit) -> Result<Response, PageError> {
+pub async fn index(site: Shared, visit: Visit) -> Result<Response, PageError> {
     let pack = &site.pack;
     let number = |n: u64| visit.language.grouped(n as i64);
     let words = |text| text_in(text, visit.language.id()).to_owned();
@@ -90,7 +89,7 @@ pub fn shown(pack: &Pack) -> Vec<VariableId> {
 }
 
 /// The records of a division with an answer.
-pub async fn list(State(site): State<Shared>, visit: Visit) -> Result<Response, PageError> {
+pub async fn list(site: Shared, visit: Visit) -> Result<Response, PageError> {
     let pack = &site.pack;
     let first = shown(pack).first().copied();
     let id = match visit.get("variable") {
@@ -103,6 +102,11 @@ pub async fn list(State(site): State<Shared>, visit: Visit) -> Result<Response, 
     };
     let page: usize = visit.get("page").unwrap_or("1").parse().map_err(|_| PageError::BadRequest("page".to_owned()))?;
     let Some(variable) = pack.variables.get(id.index()) else { return Err(PageError::not_found("rule", "")) };
+    if let Entity::Register(register) = variable.of
+        && !site.facts.scope().sees(register)
+    {
+        return Err(PageError::Forbidden(pack.entity_id(variable.of).to_owned()));
+    }
     let rows = site.results.as_deref().and_then(|results| results.entities.get(&variable.of));
     let matching: Vec<usize> = rows.map(|r| r.with_answer(id, answer, &visit.division).collect()).unwrap_or_default();
     let total = matching.len();
@@ -145,9 +149,14 @@ pub async fn list(State(site): State<Shared>, visit: Visit) -> Result<Response, 
     site.render(&visit, "determinations", "determinations/list.html", own)
 }
 
-type Listed = (Vec<(String, bool)>, Vec<serde_json::Value>);
+pub(super) type Listed = (Vec<(String, bool)>, Vec<serde_json::Value>);
 
-async fn records(site: &Shared, visit: &Visit, register: RegisterId, keys: &[&str]) -> Result<Listed, PageError> {
+pub(super) async fn records(
+    site: &Shared,
+    visit: &Visit,
+    register: RegisterId,
+    keys: &[&str],
+) -> Result<Listed, PageError> {
     let facts = site.facts.by_keys(register, keys).await?;
     let table = file::children(&site.pack, register, &facts, &site.places, visit.language);
     let id = table.id.clone();
@@ -163,7 +172,7 @@ async fn records(site: &Shared, visit: &Visit, register: RegisterId, keys: &[&st
     Ok((table.columns, rows))
 }
 
-fn divisions(site: &Shared, visit: &Visit, codes: &[&str]) -> Listed {
+pub(super) fn divisions(site: &Shared, visit: &Visit, codes: &[&str]) -> Listed {
     let rows = codes
         .iter()
         .map(|code| {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use axum::Form;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bangfu_policy::model::{Entity, FieldType, LevelId, Register, RegisterId, RegisterKind, text_in};
@@ -18,7 +18,7 @@ use bangfu_registry::views::{figures, file};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use super::sent::{Sent, actor, done, home, row, with_status, writable};
+use super::sent::{Sent, done, home, row, with_status, writable};
 use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -63,7 +63,7 @@ struct Sheet<'a> {
 }
 
 /// An empty form.
-pub async fn new(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+pub async fn new(site: Shared, visit: Visit, Path(id): Path<String>) -> Page {
     let (register_id, register) = writable(&site, &id)?;
     let owner = match (visit.get("owner"), register.parent) {
         (Some(owner), _) => owner.to_owned(),
@@ -86,7 +86,7 @@ fn at_level(site: &Shared, division: &str, level: LevelId) -> Option<String> {
 
 /// A new record.
 pub async fn create(
-    State(site): State<Shared>,
+    site: Shared,
     visit: Visit,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -111,7 +111,7 @@ pub async fn create(
     let (Some(owner), Ok(period), true) = (owner, period, sheet.draft.errors.is_empty()) else {
         return sheet.answer(StatusCode::UNPROCESSABLE_ENTITY).await;
     };
-    let stamp = Stamp { actor: &actor(), reason: &sheet.reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &sheet.reason, at: clock::now() };
     let new = New { register: register_id, owner: &owner, period, values: &values };
     match write::create(&site.facts, &new, None, &stamp).await {
         Ok(Created::Record(row)) => Ok(done(&home(&site, register, &row).await?, "created")),
@@ -124,7 +124,7 @@ pub async fn create(
 }
 
 /// A form with the values of a record.
-pub async fn edit(State(site): State<Shared>, visit: Visit, Path((id, address)): Path<(String, String)>) -> Page {
+pub async fn edit(site: Shared, visit: Visit, Path((id, address)): Path<(String, String)>) -> Page {
     let (register_id, register) = writable(&site, &id)?;
     let row = row(&site, register_id, &address).await?;
     let visit = visit.with_division(&row.record.division.clone());
@@ -135,7 +135,7 @@ pub async fn edit(State(site): State<Shared>, visit: Visit, Path((id, address)):
 
 /// A changed record.
 pub async fn change(
-    State(site): State<Shared>,
+    site: Shared,
     visit: Visit,
     Path((id, address)): Path<(String, String)>,
     headers: HeaderMap,
@@ -168,7 +168,7 @@ pub async fn change(
     if values.is_empty() {
         return Ok(done(&back, "nothing"));
     }
-    let stamp = Stamp { actor: &actor(), reason: &sheet.reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &sheet.reason, at: clock::now() };
     match write::change(&site.facts, &row, &values, &stamp).await {
         Ok(_) => Ok(done(&back, "changed")),
         Err(StoreError::Version { .. }) => {

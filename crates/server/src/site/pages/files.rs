@@ -1,7 +1,7 @@
 //! Files of records: sent, shown, taken away.
 
 use axum::Form;
-use axum::extract::{Multipart, Path, State};
+use axum::extract::{Multipart, Path};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bangfu_registry::exchange::attach::{self, Arrived, AttachError};
@@ -11,7 +11,7 @@ use bangfu_registry::views::figures;
 use serde::Serialize;
 
 use super::import::size;
-use super::sent::{Sent, actor, done, file as address_of, register, row, with_status, writable};
+use super::sent::{Sent, done, file as address_of, register, row, with_status, writable};
 use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -49,7 +49,7 @@ pub fn shown(site: &Shared, files: &[Attachment]) -> Vec<Shown> {
 
 /// A file arrives.
 pub async fn send(
-    State(site): State<Shared>,
+    site: Shared,
     visit: Visit,
     Path((id, address)): Path<(String, String)>,
     headers: HeaderMap,
@@ -78,7 +78,7 @@ pub async fn send(
     };
     let said = arrived.texts.iter().find(|(name, _)| name == "reason").map(|(_, text)| text.trim().to_owned());
     let reason = said.filter(|reason| !reason.is_empty()).unwrap_or_else(|| site.text(&visit, "reason-attach"));
-    let stamp = Stamp { actor: &actor(), reason: &reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: clock::now() };
     let file = Arrived { path: &arrived.path, name: &arrived.name, hash: &arrived.hash, size: arrived.size };
     let taken = attach::attach(&site.facts, &site.data, &row, &file, &stamp).await;
     // Moved to its place, or not wanted; what stays is cleared away by the next backup.
@@ -104,7 +104,7 @@ async fn find(site: &Shared, id: &str, address: &str, file: i64) -> Result<(Row,
 }
 
 /// A file to take away: never shown in the page, whatever it holds.
-pub async fn get(State(site): State<Shared>, Path((id, address, file)): Path<(String, String, i64)>) -> Page {
+pub async fn get(site: Shared, Path((id, address, file)): Path<(String, String, i64)>) -> Page {
     let (_, file) = find(&site, &id, &address, file).await?;
     let bytes = tokio::fs::read(attach::bytes(&site.data, &file)).await;
     let bytes = bytes.map_err(|error| PageError::Failed(format!("{}: {error}", file.hash)))?;
@@ -115,7 +115,7 @@ pub async fn get(State(site): State<Shared>, Path((id, address, file)): Path<(St
 }
 
 /// A photo, small.
-pub async fn small(State(site): State<Shared>, Path((id, address, file)): Path<(String, String, i64)>) -> Page {
+pub async fn small(site: Shared, Path((id, address, file)): Path<(String, String, i64)>) -> Page {
     let (_, file) = find(&site, &id, &address, file).await?;
     let missing = || PageError::not_found("file", file.name.clone());
     let path = attach::picture(&site.data, &file).ok_or_else(missing)?;
@@ -125,7 +125,7 @@ pub async fn small(State(site): State<Shared>, Path((id, address, file)): Path<(
 
 /// Takes a file from its record.
 pub async fn remove(
-    State(site): State<Shared>,
+    site: Shared,
     visit: Visit,
     Path((id, address, file)): Path<(String, String, i64)>,
     headers: HeaderMap,
@@ -140,7 +140,7 @@ pub async fn remove(
         let page = site.render(&visit, "registry", "registry/file-refused.html", own)?;
         return Ok(with_status(page, StatusCode::UNPROCESSABLE_ENTITY));
     };
-    let stamp = Stamp { actor: &actor(), reason: &reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: clock::now() };
     attach::detach(&site.facts, &site.data, &row, file.id, &stamp).await?;
     Ok(done(&back, "detached"))
 }

@@ -1,7 +1,7 @@
 //! What happened to a record: shown, undone, and – where it was removed – restored.
 
 use axum::Form;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bangfu_policy::model::{Register, RegisterId, text_in};
@@ -12,7 +12,7 @@ use bangfu_registry::views::figures;
 use bangfu_registry::views::history::{self, Event};
 
 use super::registry::{place_below, saved};
-use super::sent::{Sent, actor, done, home, register, row, with_status};
+use super::sent::{Sent, done, home, register, row, with_status};
 use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -46,7 +46,7 @@ async fn told(
 }
 
 /// The page.
-pub async fn show(State(site): State<Shared>, visit: Visit, Path((id, address)): Path<(String, String)>) -> Page {
+pub async fn show(site: Shared, visit: Visit, Path((id, address)): Path<(String, String)>) -> Page {
     let (register_id, register) = register(&site, &id)?;
     answer(&site, visit, (register_id, register), &address, "").await
 }
@@ -86,7 +86,7 @@ async fn answer(
 
 /// Gives the fields of an entry their old values.
 pub async fn undo(
-    State(site): State<Shared>,
+    site: Shared,
     visit: Visit,
     Path((id, address)): Path<(String, String)>,
     headers: HeaderMap,
@@ -103,7 +103,7 @@ pub async fn undo(
     let Some(reason) = sent.reason() else {
         return refused(site.text(&visit, "reason-needed"), StatusCode::UNPROCESSABLE_ENTITY).await;
     };
-    let stamp = Stamp { actor: &actor(), reason: &reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: clock::now() };
     match write::undo(&site.facts, &row, version, seq, &stamp).await {
         Ok(()) => Ok(done(&format!("/registry/{id}/~{}/history", row.record.id.0), "undone")),
         Err(StoreError::Version { .. }) => {
@@ -117,7 +117,7 @@ pub async fn undo(
 
 /// Brings a removed record back.
 pub async fn restore(
-    State(site): State<Shared>,
+    site: Shared,
     visit: Visit,
     Path((id, address)): Path<(String, String)>,
     headers: HeaderMap,
@@ -134,7 +134,7 @@ pub async fn restore(
     let Some(reason) = sent.reason() else {
         return refused("reason-needed", StatusCode::UNPROCESSABLE_ENTITY).await;
     };
-    let stamp = Stamp { actor: &actor(), reason: &reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: clock::now() };
     match write::restore(&site.facts, register_id, RecordId(record), &stamp).await {
         Ok(row) => Ok(done(&home(&site, register, &row).await?, "restored")),
         Err(StoreError::Absent(_)) => refused("restore-no-owner", StatusCode::CONFLICT).await,
@@ -145,7 +145,7 @@ pub async fn restore(
 }
 
 /// The removed records of a register.
-pub async fn removed(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+pub async fn removed(site: Shared, visit: Visit, Path(id): Path<String>) -> Page {
     let (register_id, register) = register(&site, &id)?;
     let page: u64 = match visit.get("page") {
         None => 1,

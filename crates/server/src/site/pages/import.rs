@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use axum::Form;
-use axum::extract::{Multipart, Path as Part, State};
+use axum::extract::{Multipart, Path as Part};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use bangfu_policy::model::{Field, Pack, Register, RegisterId, text_in};
@@ -16,7 +16,7 @@ use bangfu_registry::store::{Duplicates, Outcome};
 use bangfu_registry::views::figures::{self, Language};
 use bangfu_registry::views::file;
 
-use super::sent::{Sent, actor, with_status, writable};
+use super::sent::{Sent, with_status, writable};
 use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -42,7 +42,7 @@ fn limits() -> Limits {
 }
 
 /// The form.
-pub async fn form(State(site): State<Shared>, visit: Visit, Part(id): Part<String>) -> Page {
+pub async fn form(site: Shared, visit: Visit, Part(id): Part<String>) -> Page {
     let (_, register) = writable(&site, &id)?;
     ask(&site, &visit, register, "")
 }
@@ -59,13 +59,7 @@ fn ask(site: &Shared, visit: &Visit, register: &Register, error: &str) -> Page {
 }
 
 /// A file arrives and is looked at.
-pub async fn send(
-    State(site): State<Shared>,
-    visit: Visit,
-    Part(id): Part<String>,
-    headers: HeaderMap,
-    sent: Multipart,
-) -> Page {
+pub async fn send(site: Shared, visit: Visit, Part(id): Part<String>, headers: HeaderMap, sent: Multipart) -> Page {
     if !own_site(&headers) {
         return Err(PageError::Refused("Sec-Fetch-Site, Origin or Host name another site".to_owned()));
     }
@@ -90,7 +84,7 @@ pub async fn send(
     };
     let kept = folder.join(format!("{}.{ending}", arrived.hash));
     std::fs::rename(&arrived.path, &kept).map_err(|error| PageError::Failed(error.to_string()))?;
-    let job = site.jobs.add(register_id, (arrived.name, arrived.size), kept, &folder, visit.language);
+    let job = site.jobs.add(site.who.account, register_id, (arrived.name, arrived.size), kept, &folder, visit.language);
     tokio::spawn(work(site.clone(), Arc::clone(&job), None));
     job.state().await;
     Ok(Redirect::to(&format!("/registry/{id}/import/{}", job.id)).into_response())
@@ -110,7 +104,7 @@ fn ending(path: &Path) -> Option<&'static str> {
 
 /// Looks at a file, or takes it.
 async fn work(site: Shared, job: Arc<Job>, reason: Option<(String, Arc<Outlook>)>) {
-    let who = actor();
+    let who = site.actor();
     let request = Request {
         file: &job.file,
         limits: limits(),
@@ -266,12 +260,12 @@ fn words(site: &Shared, language: Language, error: &ImportError) -> String {
 }
 
 fn find(site: &Shared, register: RegisterId, job: &str) -> Result<Arc<Job>, PageError> {
-    let found = site.jobs.get(job).filter(|found| found.register == register);
+    let found = site.jobs.get(job).filter(|found| found.register == register && found.owner == site.who.account);
     found.ok_or_else(|| PageError::not_found("import", job))
 }
 
 /// How far an import is.
-pub async fn job(State(site): State<Shared>, visit: Visit, Part((id, job)): Part<(String, String)>) -> Page {
+pub async fn job(site: Shared, visit: Visit, Part((id, job)): Part<(String, String)>) -> Page {
     let (register_id, register) = writable(&site, &id)?;
     let job = find(&site, register_id, &job)?;
     let far = job.state().await;
@@ -311,7 +305,7 @@ pub fn size(bytes: u64) -> String {
 
 /// Takes what was shown.
 pub async fn take(
-    State(site): State<Shared>,
+    site: Shared,
     visit: Visit,
     Part((id, job)): Part<(String, String)>,
     headers: HeaderMap,
@@ -333,7 +327,7 @@ pub async fn take(
 }
 
 /// The workbook with the refused rows.
-pub async fn errors(State(site): State<Shared>, Part((id, job)): Part<(String, String)>) -> Page {
+pub async fn errors(site: Shared, Part((id, job)): Part<(String, String)>) -> Page {
     let (register_id, _) = writable(&site, &id)?;
     let job = find(&site, register_id, &job)?;
     let path: PathBuf = job.errors.clone();

@@ -1,12 +1,17 @@
 //! The pages: each handler fetches, calls a view model and names a template.
 
+pub mod account;
+pub mod accounts;
 pub mod boards;
 pub mod books;
+pub mod cases;
+pub mod clear;
 pub mod determinations;
 pub mod edit;
 pub mod files;
 pub mod history;
 pub mod import;
+pub mod journal;
 pub mod overview;
 pub mod policy;
 pub mod procedures;
@@ -15,15 +20,16 @@ pub mod reasons;
 pub mod registry;
 pub mod removal;
 pub mod sent;
+pub mod sign_in;
 pub mod what_if;
+pub mod work;
 
 use axum::Json;
-use axum::extract::State;
 
 use super::Shared;
 
 /// Whether the site can answer: its pack and the number of divisions.
-pub async fn health(State(site): State<Shared>) -> Json<serde_json::Value> {
+pub async fn health(site: Shared) -> Json<serde_json::Value> {
     Json(serde_json::json!({
         "status": "ok",
         "policy": site.pack.policy.id,

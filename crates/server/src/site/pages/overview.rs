@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::State;
 use axum::response::Response;
 use bangfu_policy::model::{FieldType, IndicatorId, Pack, RegisterKind, Value, text_in};
 use bangfu_registry::views::figures;
@@ -16,7 +15,7 @@ use crate::site::own::own;
 use crate::site::visit::Visit;
 
 /// Map, figures, trend and the divisions below; in the lowest division its records.
-pub async fn overview(State(site): State<Shared>, visit: Visit) -> Result<Response, PageError> {
+pub async fn overview(site: Shared, visit: Visit) -> Result<Response, PageError> {
     let pack = &site.pack;
     let language = visit.language;
     let screen = &pack.screens.overview;

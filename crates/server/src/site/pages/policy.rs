@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::site::own::own;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::{IntoResponse, Redirect, Response};
 use bangfu_policy::model::{IndicatorId, text_in};
 use bangfu_registry::views::excused::Excused;
@@ -18,7 +18,7 @@ use crate::site::visit::Visit;
 type Page = Result<Response, PageError>;
 
 /// The articles with how much of each is implemented, and how much yields something in the registry.
-pub async fn contents(State(site): State<Shared>, visit: Visit) -> Page {
+pub async fn contents(site: Shared, visit: Visit) -> Page {
     let articles = policy::contents(&site.pack, visit.language);
     let clauses: usize = articles.iter().map(|article| article.clauses).sum();
     let implemented: usize = articles.iter().map(|article| article.implemented).sum();
@@ -32,7 +32,7 @@ pub async fn contents(State(site): State<Shared>, visit: Visit) -> Page {
 }
 
 /// An article: its text, its clauses and what their items yield in the division in view.
-pub async fn article(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+pub async fn article(site: Shared, visit: Visit, Path(id): Path<String>) -> Page {
     let article =
         policy::article(&site.pack, &id, visit.language).ok_or_else(|| PageError::not_found("article", id))?;
     let live = site.live(visit.language);
@@ -51,7 +51,7 @@ pub async fn article(State(site): State<Shared>, visit: Visit, Path(id): Path<St
 }
 
 /// The article that holds a clause, at the clause.
-pub async fn clause(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+pub async fn clause(site: Shared, visit: Visit, Path(id): Path<String>) -> Page {
     let Some(article) = policy::article_of(&site.pack, &id) else {
         return Err(PageError::not_found("clause", id));
     };
@@ -61,7 +61,7 @@ pub async fn clause(State(site): State<Shared>, visit: Visit, Path(id): Path<Str
 }
 
 /// All parameters.
-pub async fn parameters(State(site): State<Shared>, visit: Visit) -> Page {
+pub async fn parameters(site: Shared, visit: Visit) -> Page {
     let day = site.as_of();
     let parameters: Vec<_> = (0..site.pack.parameters.len())
         .filter_map(|index| policy::parameter(&site.pack, index, day, visit.language))
@@ -75,7 +75,7 @@ pub async fn parameters(State(site): State<Shared>, visit: Visit) -> Page {
 }
 
 /// A parameter with its dated values.
-pub async fn parameter(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+pub async fn parameter(site: Shared, visit: Visit, Path(id): Path<String>) -> Page {
     let parameter = site
         .pack
         .parameter(&id)
@@ -86,7 +86,7 @@ pub async fn parameter(State(site): State<Shared>, visit: Visit, Path(id): Path<
 }
 
 /// All rules.
-pub async fn rules(State(site): State<Shared>, visit: Visit) -> Page {
+pub async fn rules(site: Shared, visit: Visit) -> Page {
     let rules = rule::rules(&site.pack, visit.language);
     let counts: BTreeMap<&str, _> = rules
         .iter()
@@ -103,7 +103,7 @@ pub async fn rules(State(site): State<Shared>, visit: Visit) -> Page {
 }
 
 /// A rule.
-pub async fn rule(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+pub async fn rule(site: Shared, visit: Visit, Path(id): Path<String>) -> Page {
     let rule = rule::rule(&site.pack, &id, visit.language).ok_or_else(|| PageError::not_found("rule", id))?;
     let count = site
         .results
@@ -139,7 +139,7 @@ fn rule_results(site: &Shared, visit: &Visit, rule: &RuleView, count: &Count) ->
 }
 
 /// All indicators with the figures of the division in view.
-pub async fn indicators(State(site): State<Shared>, visit: Visit) -> Page {
+pub async fn indicators(site: Shared, visit: Visit) -> Page {
     let indicators: Vec<_> = (0..site.pack.indicators.len())
         .filter_map(|index| {
             let view = reference::indicator(&site.pack, index, visit.language)?;
@@ -157,7 +157,7 @@ pub async fn indicators(State(site): State<Shared>, visit: Visit) -> Page {
 }
 
 /// All checks.
-pub async fn checks(State(site): State<Shared>, visit: Visit) -> Page {
+pub async fn checks(site: Shared, visit: Visit) -> Page {
     let excused = Excused::on(&site.facts, site.as_of()).await?;
     let results = site.results.as_deref();
     let checks = reference::checks(&site.pack, results, &excused, &visit.division, visit.language);
@@ -167,7 +167,7 @@ pub async fn checks(State(site): State<Shared>, visit: Visit) -> Page {
 }
 
 /// What a register holds.
-pub async fn register(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+pub async fn register(site: Shared, visit: Visit, Path(id): Path<String>) -> Page {
     let register = site
         .pack
         .register(&id)
@@ -177,7 +177,7 @@ pub async fn register(State(site): State<Shared>, visit: Visit, Path(id): Path<S
 }
 
 /// A code list.
-pub async fn codes(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+pub async fn codes(site: Shared, visit: Visit, Path(id): Path<String>) -> Page {
     let list =
         site.pack.codes.iter().find(|list| list.id == id).ok_or_else(|| PageError::not_found("codes", id.as_str()))?;
     let title = text_in(&list.title, visit.language.id());

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use axum::Form;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use bangfu_policy::model::RegisterId;
 use bangfu_registry::views::listing;
 use serde::Serialize;
 
-use super::sent::{Sent, actor, done, register};
+use super::sent::{Sent, done, register};
 use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -61,7 +61,7 @@ pub async fn saved(site: &Shared, visit: &Visit, id: RegisterId) -> Result<(Vec<
 
 /// Gives a query a name.
 pub async fn save(
-    State(site): State<Shared>,
+    site: Shared,
     visit: Visit,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -78,7 +78,7 @@ pub async fn save(
     }
     let text = written(&query);
     let reason = site.text(&visit, "reason-query");
-    let mut change = site.facts.store().change(site.facts.scope(), &actor(), &reason, clock::now()).await?;
+    let mut change = site.facts.store().change(site.facts.scope(), &site.actor(), &reason, clock::now()).await?;
     change.save_query(register_id, &name, &text).await?;
     change.commit().await?;
     Ok(Redirect::to(&list(&visit, &id, &text)).into_response())
@@ -86,7 +86,7 @@ pub async fn save(
 
 /// Forgets a query.
 pub async fn forget(
-    State(site): State<Shared>,
+    site: Shared,
     visit: Visit,
     Path((id, query)): Path<(String, i64)>,
     headers: HeaderMap,
@@ -95,7 +95,7 @@ pub async fn forget(
     Sent::new(&headers, form)?;
     let (register_id, _) = register(&site, &id)?;
     let reason = site.text(&visit, "reason-query");
-    let mut change = site.facts.store().change(site.facts.scope(), &actor(), &reason, clock::now()).await?;
+    let mut change = site.facts.store().change(site.facts.scope(), &site.actor(), &reason, clock::now()).await?;
     change.forget_query(register_id, query).await?;
     change.commit().await?;
     Ok(done(&list(&visit, &id, ""), "forgotten"))

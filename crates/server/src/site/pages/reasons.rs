@@ -8,6 +8,7 @@ use bangfu_registry::views::file::Material;
 use bangfu_registry::views::results::Answer;
 use bangfu_registry::views::{figures, rule};
 use bangfu_rules::explain::Explanation;
+use bangfu_rules::needs::Needs;
 use serde::Serialize;
 
 use crate::site::Shared;
@@ -49,7 +50,12 @@ const MOST_ROWS: usize = 2_000;
 pub fn determinations(site: &Shared, visit: &Visit, material: &Material<'_>) -> Result<Vec<Determination>, PageError> {
     let Some(screen) = material.screen().filter(|_| site.results.is_some()) else { return Ok(Vec::new()) };
     let mut determinations = Vec::new();
-    for id in &screen.determinations {
+    // A reason tells the values that it is made of: only to those who see all their registers.
+    let told = |id: &VariableId| {
+        let needs = Needs::of_variables(&site.pack, &[*id]);
+        needs.fields.iter().all(|(field, _)| site.facts.scope().sees(field.register))
+    };
+    for id in screen.determinations.iter().filter(|id| told(id)) {
         let Some(mut determination) = of_results(site, visit, material, *id) else { continue };
         if let Some(snapshot) =
             site.snapshot.as_ref().filter(|s| s.rows_below(material.entity, material.key) <= MOST_ROWS)

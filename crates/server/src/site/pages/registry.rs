@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use bangfu_policy::model::{Entity, Pack, Register, RegisterId, RegisterKind, text_in};
+use bangfu_policy::model::{Entity, Pack, Register, RegisterId, RegisterKind, Right, text_in};
 use bangfu_registry::exchange::export::Form;
 use bangfu_registry::exchange::table_schema::{self, Content};
 use bangfu_registry::exchange::template::{self, WorkbookError};
@@ -15,7 +15,7 @@ use bangfu_registry::views::file::{self, Fact, Material};
 use bangfu_registry::views::problems;
 use bangfu_registry::views::{listing, overview, reference};
 
-use super::{files, queries, reasons};
+use super::{cases, clear, files, queries, reasons};
 use crate::site::Shared;
 use crate::site::download::{self, What};
 use crate::site::error::PageError;
@@ -39,7 +39,7 @@ pub fn main_register(pack: &Pack) -> Option<RegisterId> {
 }
 
 /// All registers with the number of their records in the division.
-pub async fn index(State(site): State<Shared>, visit: Visit) -> Page {
+pub async fn index(site: Shared, visit: Visit) -> Page {
     let mut registers = Vec::new();
     for n in 0..site.pack.registers.len() {
         let id = RegisterId(n as u16);
@@ -62,8 +62,14 @@ fn asked(site: &Shared, visit: &Visit, id: RegisterId) -> Result<listing::Listin
         .map_err(|error| PageError::BadRequest(error.to_string()))
 }
 
+/// Whether the visitor changes records of a register by hand.
+fn editable(site: &Shared, id: RegisterId) -> bool {
+    let register = site.pack.registers.get(id.index());
+    register.is_some_and(|register| !register.kept_by_system()) && site.facts.scope().changes(id)
+}
+
 /// A list.
-pub async fn list(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+pub async fn list(site: Shared, visit: Visit, Path(id): Path<String>) -> Page {
     let register_id = find(&site.pack, &id)?;
     let query = asked(&site, &visit, register_id)?;
     let (facts, total) = site.facts.page(&query).await?;
@@ -101,6 +107,7 @@ pub async fn list(State(site): State<Shared>, visit: Visit, Path(id): Path<Strin
         unsaved,
         id,
         by_system => register.is_some_and(Register::kept_by_system),
+        editable => editable(&site, register_id),
         title => register.map(|r| text_in(&r.title, visit.language.id())),
         columns,
         rows,
@@ -141,7 +148,7 @@ pub fn place_below(site: &Shared, visit: &Visit, code: &str) -> String {
 }
 
 /// A list as a file: the same filter, all pages.
-pub async fn export(State(site): State<Shared>, visit: Visit, Path((id, kind)): Path<(String, String)>) -> Page {
+pub async fn export(site: Shared, visit: Visit, Path((id, kind)): Path<(String, String)>) -> Page {
     let register_id = find(&site.pack, &id)?;
     let query = asked(&site, &visit, register_id)?;
     let (form, media, ending) = match kind.as_str() {
@@ -159,14 +166,14 @@ pub async fn export(State(site): State<Shared>, visit: Visit, Path((id, kind)): 
 }
 
 /// All registers below the division in view as one data package.
-pub async fn package(State(site): State<Shared>, visit: Visit) -> Response {
+pub async fn package(site: Shared, visit: Visit) -> Response {
     let name = format!("{}-{}.zip", site.pack.policy.id, visit.division);
     let below = (visit.division != site.pack.policy.root).then(|| visit.division.clone());
     download::stream(&site, visit.language, "application/zip", &name, What::Everything(below))
 }
 
 /// The description of all registers, without their records.
-pub async fn described(State(site): State<Shared>, visit: Visit) -> Json<serde_json::Value> {
+pub async fn described(site: Shared, visit: Visit) -> Json<serde_json::Value> {
     let registers: Vec<_> = (0..site.pack.registers.len()).map(|n| RegisterId(n as u16)).collect();
     let content = Content { registers: &registers, whole: true, language: visit.language };
     Json(table_schema::package(&site.pack, &site.pack.policy.id, &content))
@@ -195,7 +202,7 @@ async fn workbook(site: &Shared, visit: &Visit, mut query: listing::Listing) -> 
 }
 
 /// An empty workbook to fill in.
-pub async fn empty(State(site): State<Shared>, visit: Visit, Path(id): Path<String>) -> Page {
+pub async fn empty(site: Shared, visit: Visit, Path(id): Path<String>) -> Page {
     let register_id = find(&site.pack, &id)?;
     let bytes = tokio::task::block_in_place(|| template::template(&site.pack, register_id, visit.language))?;
     let name = format!("attachment; filename=\"{id}-template.xlsx\"");
@@ -203,14 +210,17 @@ pub async fn empty(State(site): State<Shared>, visit: Visit, Path(id): Path<Stri
 }
 
 /// A record's file. An address like `/registry/household/export.csv` is the list as a file.
-pub async fn record(State(site): State<Shared>, visit: Visit, Path((id, address)): Path<(String, String)>) -> Page {
+pub async fn record(site: Shared, visit: Visit, Path((id, address)): Path<(String, String)>) -> Page {
     if address.starts_with("export.") {
-        return export(State(site), visit, Path((id, address))).await;
+        return export(site, visit, Path((id, address))).await;
     }
     let register_id = find(&site.pack, &id)?;
     let fact =
         site.facts.get(register_id, &address).await?.ok_or_else(|| PageError::not_found("record", address.as_str()))?;
     let visit = visit.with_division(&fact.division.clone());
+    if let Some(register) = site.pack.registers.get(register_id.index()) {
+        clear::note(&site, register, fact.row, "file", "");
+    }
     let entity = Entity::Register(register_id);
     let children = fetch_children(&site, entity, Some(&fact)).await?;
     let pack = &site.pack;
@@ -232,6 +242,7 @@ pub async fn record(State(site): State<Shared>, visit: Visit, Path((id, address)
         children,
         results: site.results.as_deref(),
         as_of: site.as_of(),
+        scope: site.facts.scope(),
     };
     let determinations = reasons::determinations(&site, &visit, &material)?;
     let excused = Excused::on(&site.facts, site.as_of()).await?;
@@ -254,9 +265,13 @@ pub async fn record(State(site): State<Shared>, visit: Visit, Path((id, address)
         saved => saved(&visit),
         address => format!("/registry/{id}/{}", encode(&fact.id)),
         by_system => register.is_some_and(Register::kept_by_system),
+        editable => editable(&site, register_id),
+        secret => register.is_some_and(|register| register.fields.iter().any(|field| field.secret)),
+        unmask => site.who.may(Right::Unmask),
         additions => material.additions(),
         owner => fact.id,
         files => files::shown(&site, &site.facts.attachments(register_id, fact.row).await?),
+        casework => cases::about(&site, &visit, entity, Some(fact.row), &fact.id).await?,
         kept => Vec::<u8>::new(),
     };
     site.render(&visit, "registry", "registry/file.html", own)
@@ -323,7 +338,7 @@ async fn kept(site: &Shared, visit: &Visit, entity: Entity, code: &str) -> Resul
 }
 
 /// A division's file.
-pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path<String>) -> Page {
+pub async fn division(site: Shared, visit: Visit, Path(code): Path<String>) -> Page {
     let level = site.places.level_id(&code).filter(|_| site.places.contains(&code));
     let Some(level) = level else { return Err(PageError::not_found("division", code)) };
     let visit = visit.with_division(&code);
@@ -347,6 +362,7 @@ pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path
         children,
         results: site.results.as_deref(),
         as_of: site.as_of(),
+        scope: site.facts.scope(),
     };
     let screen = material.screen().cloned().unwrap_or_default();
     let indicators: Vec<_> = site
@@ -363,6 +379,9 @@ pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path
     let own = own! {
         heading => format!("{} · {title}", site.places.name(&code, visit.language)),
         by_system => false,
+        editable => false,
+        secret => false,
+        unmask => false,
         back => ["/".to_owned(), site.text(&visit, "nav-overview")],
         ancestors => Vec::<u8>::new(),
         summary => material.summary(),
@@ -381,6 +400,7 @@ pub async fn division(State(site): State<Shared>, visit: Visit, Path(code): Path
         additions => material.additions(),
         owner => code,
         files => Vec::<u8>::new(),
+        casework => cases::about(&site, &visit, entity, None, &code).await?,
         kept,
         here => visit.path,
     };

@@ -1,7 +1,7 @@
 //! A record is removed: what would be lost is shown first.
 
 use axum::Form;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use bangfu_policy::model::{RegisterKind, text_in};
@@ -10,7 +10,7 @@ use bangfu_registry::exchange::write::{self, Stamp};
 use bangfu_registry::store::{Row, StoreError};
 use bangfu_registry::views::{figures, file};
 
-use super::sent::{Sent, above, actor, done, file as address_of, home, row, with_status, writable};
+use super::sent::{Sent, above, done, file as address_of, home, row, with_status, writable};
 use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -20,7 +20,7 @@ use crate::site::visit::Visit;
 type Page = Result<Response, PageError>;
 
 /// What would be lost.
-pub async fn ask(State(site): State<Shared>, visit: Visit, Path((id, address)): Path<(String, String)>) -> Page {
+pub async fn ask(site: Shared, visit: Visit, Path((id, address)): Path<(String, String)>) -> Page {
     let (register_id, _) = writable(&site, &id)?;
     let row = row(&site, register_id, &address).await?;
     show(&site, visit, row, "", "").await
@@ -28,7 +28,7 @@ pub async fn ask(State(site): State<Shared>, visit: Visit, Path((id, address)): 
 
 /// Removes it.
 pub async fn remove(
-    State(site): State<Shared>,
+    site: Shared,
     visit: Visit,
     Path((id, address)): Path<(String, String)>,
     headers: HeaderMap,
@@ -52,7 +52,7 @@ pub async fn remove(
         RegisterKind::Entity if row.record.parent.is_none() => format!("/registry/{id}"),
         _ => above(&site, register, &row).await?,
     };
-    let stamp = Stamp { actor: &actor(), reason: &reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: clock::now() };
     match write::remove(&site.facts, &row, &stamp).await {
         Ok(()) => Ok(done(&back, "removed")),
         Err(StoreError::Holds(_)) => refused(row, "held-by-others", StatusCode::CONFLICT).await,

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use bangfu_policy::model::{Entity, Register, RegisterId, RegisterKind};
 use bangfu_registry::exchange::json;
 use bangfu_registry::exchange::records;
-use bangfu_registry::store::{Actor, Row, StoreError};
+use bangfu_registry::store::{Row, StoreError};
 
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -35,6 +35,11 @@ impl Sent {
         self.0.get(name).map_or("", |value| value.trim())
     }
 
+    /// A value as it was typed; empty where there is none.
+    pub fn whole(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
     /// Whether there is such a value at all.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
@@ -51,11 +56,6 @@ impl Sent {
         let wrong = || PageError::BadRequest(format!("{name}: {}", self.text(name)));
         self.text(name).parse().map_err(|_| wrong())
     }
-}
-
-/// Who uses the site.
-pub fn actor() -> Actor {
-    Actor::console("site")
 }
 
 /// A register of an address.

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use axum::extract::State;
 use axum::response::Response;
 use bangfu_policy::model::text_in;
 use bangfu_registry::views::what_if;
@@ -13,7 +12,7 @@ use crate::site::own::own;
 use crate::site::visit::Visit;
 
 /// Sliders, and what changes when they are moved.
-pub async fn what_if(State(site): State<Shared>, visit: Visit) -> Result<Response, PageError> {
+pub async fn what_if(site: Shared, visit: Visit) -> Result<Response, PageError> {
     let pack = &site.pack;
     let language = visit.language;
     let day = site.as_of();

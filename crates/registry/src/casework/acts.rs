@@ -1,0 +1,248 @@
+//! Opening cases and acting on them: each act is one transaction, and so is what follows from the last one.
+
+use bangfu_policy::model::{Entity, Pack, Procedure, RegisterId, RegisterKind, Value};
+use bangfu_store::{CaseEvent, CaseFile, CaseState, Change, Owner, Record, RecordId, Scope, StoreError};
+use serde_json::json;
+
+use super::flow::{self, Act, Cannot, DAY, With};
+use super::proposal::{self, Grounds, Proposal, Subject};
+use crate::access::Who;
+use crate::views::facts::Facts;
+
+/// Why something was not done on a case.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDone {
+    /// The procedure does not take it.
+    #[error("this cannot be done on the case: {}", .0.word())]
+    Cannot(Cannot),
+    /// There is no such case, procedure or subject, or it is not seen.
+    #[error("there is no such case")]
+    Absent,
+    /// Completing would change nothing.
+    #[error("completing the case would change nothing")]
+    Nothing,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Who acts, on what, when.
+pub struct Desk<'a> {
+    /// Records within the scope of who acts.
+    pub facts: &'a Facts,
+    /// Who acts.
+    pub who: &'a Who,
+    /// Now, milliseconds since 1970-01-01 UTC.
+    pub now: i64,
+}
+
+/// A text that nobody guesses, in letters and digits that are not confused.
+fn code() -> Result<String, StoreError> {
+    const LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+    let bytes = crate::access::random(12);
+    let failed = |source| StoreError::File { path: "/dev/urandom".to_owned(), source };
+    let letters = bytes.map_err(failed)?.into_iter().map(|byte| char::from(LETTERS[usize::from(byte) % 32]));
+    Ok(letters.collect())
+}
+
+impl Desk<'_> {
+    fn pack(&self) -> &Pack {
+        self.facts.pack()
+    }
+
+    /// The procedure of an id.
+    fn procedure(&self, id: &str) -> Result<&Procedure, NotDone> {
+        self.pack().procedures.iter().find(|procedure| procedure.id == id).ok_or(NotDone::Absent)
+    }
+
+    /// Begins a transaction for a division. Rights to edit registers are those of the procedure: whoever is allowed
+    /// the last act brings about what follows from it.
+    async fn change(&self, division: &str, reason: &str) -> Result<Change, StoreError> {
+        let actor = self.who.actor(self.pack());
+        self.facts.store().change(&Scope::division(division), &actor, reason, self.now).await
+    }
+
+    /// Opens a case; its id. Whoever acts for the role of the first step may.
+    ///
+    /// # Errors
+    /// See [`NotDone`]; an open case of the same procedure and subject gives [`StoreError::CaseMoved`] with its id.
+    pub async fn open(&self, procedure: &str, subject: &Subject, grounds: Grounds) -> Result<i64, NotDone> {
+        let procedure = self.procedure(procedure)?;
+        let first = procedure.steps.first().ok_or(NotDone::Absent)?;
+        if !flow::acts_for(self.pack(), self.who, first) || !self.who.scope.covers(subject.division()) {
+            return Err(NotDone::Cannot(Cannot::Role));
+        }
+        let frozen = proposal::freeze(self.facts, procedure, subject, grounds).await?;
+        let mut case = CaseFile {
+            id: 0,
+            procedure: procedure.id.clone(),
+            subject: self.pack().entity_id(procedure.subject).to_owned(),
+            record: subject.record(),
+            division: subject.division().to_owned(),
+            name: proposal::name(self.pack(), subject),
+            step: 0,
+            state: CaseState::Open,
+            opened: self.now,
+            since: self.now,
+            posted: None,
+            due: None,
+            version: 1,
+            proposal: serde_json::to_string(&frozen).map_err(StoreError::from)?,
+            code: code()?,
+        };
+        flow::begin(procedure, &mut case, 0, self.now);
+        let mut change = self.change(&case.division, "").await?;
+        let id = change.open_case(&case).await?;
+        change.commit().await?;
+        Ok(id)
+    }
+
+    /// A case that the visitor sees.
+    ///
+    /// # Errors
+    /// There is none, or the store fails.
+    pub async fn case(&self, id: i64) -> Result<(CaseFile, &Procedure), NotDone> {
+        let case = self.facts.reader().case(id).await?.ok_or(NotDone::Absent)?;
+        let procedure = self.procedure(&case.procedure)?;
+        match procedure.subject {
+            Entity::Register(register) if !self.who.scope.sees(register) => Err(NotDone::Absent),
+            _ => Ok((case, procedure)),
+        }
+    }
+
+    /// Does something on a case as it was shown (`version`); the case after it.
+    ///
+    /// # Errors
+    /// See [`NotDone`]; then nothing was done.
+    pub async fn act(
+        &self,
+        id: i64,
+        version: i64,
+        act: Act,
+        with: &With,
+        grounds: Option<Grounds>,
+    ) -> Result<CaseFile, NotDone> {
+        let (case, procedure) = self.case(id).await?;
+        if case.version != version {
+            return Err(StoreError::CaseMoved(id).into());
+        }
+        let events = self.facts.reader().case_events(id).await?;
+        let refused = |cannot| NotDone::Cannot(cannot);
+        flow::may_act(self.pack(), procedure, &case, &events, self.who).map_err(refused)?;
+        let frozen: Proposal = serde_json::from_str(&case.proposal).map_err(StoreError::from)?;
+        let changed = proposal::changed(self.facts, procedure, case.record, &frozen).await?;
+        if !flow::acts(procedure, &case, changed).contains(&act) {
+            let cannot = if changed && act == Act::Done { Cannot::Facts } else { Cannot::Act };
+            return Err(refused(cannot));
+        }
+        let (mut next, body) = flow::after(procedure, &case, act, with, self.now).map_err(refused)?;
+        if act == Act::Resubmit {
+            let subject = self.subject(procedure, &case).await?;
+            let frozen = proposal::freeze(self.facts, procedure, &subject, grounds.unwrap_or_default()).await?;
+            next.proposal = serde_json::to_string(&frozen).map_err(StoreError::from)?;
+        }
+        let done = CaseEvent {
+            step: case.step,
+            act: act.word().to_owned(),
+            account: self.who.account,
+            actor: self.who.actor(self.pack()).name().to_owned(),
+            at: self.now,
+            note: with.note.clone(),
+            body: body.to_string(),
+        };
+        let follows = match next.state {
+            CaseState::Done => self.follows(procedure, &case).await?,
+            _ => Vec::new(),
+        };
+        let reason = format!("{} #{id}", procedure.id);
+        let mut change = self.change(&case.division, &reason).await?;
+        change.move_case(&next, &done).await?;
+        for effect in &follows {
+            self.apply(&mut change, &case, effect).await?;
+        }
+        change.commit().await?;
+        next.version += 1;
+        Ok(next)
+    }
+
+    async fn subject(&self, procedure: &Procedure, case: &CaseFile) -> Result<Subject, NotDone> {
+        let address = case.record.map_or_else(|| case.division.clone(), |id| format!("~{id}"));
+        Subject::find(self.facts, procedure.subject, &address).await?.ok_or(NotDone::Absent)
+    }
+
+    /// What follows from completing a case.
+    async fn follows(&self, procedure: &Procedure, case: &CaseFile) -> Result<Vec<Follows>, NotDone> {
+        let (Entity::Register(register), Some(id)) = (procedure.subject, case.record) else { return Ok(Vec::new()) };
+        let today = (self.now / DAY) as i32;
+        // Read without the visitor's limits: who takes the last step need not see every register of the subject.
+        let reader = self.facts.store().reader(&Scope::division(&case.division));
+        let record = reader.by_id(register, RecordId(id)).await?.ok_or(NotDone::Absent)?;
+        let mut follows = Vec::new();
+        let set = procedure.then.iter().map(|(field, set)| (*field, set.on(today)));
+        follows.extend(Follows::update(&record, set.collect()));
+        for effect in &procedure.ends {
+            let holds = |record: &Record| {
+                let value = |field: &u16| record.values.get(usize::from(*field)).cloned().flatten();
+                effect.filter.iter().all(|(field, wanted)| value(field) == wanted.on(today))
+            };
+            for child in reader.children(effect.register, RecordId(id)).await?.iter().filter(|child| holds(child)) {
+                let set = effect.set.iter().map(|(field, set)| (*field, set.on(today)));
+                follows.extend(Follows::update(child, set.collect()));
+            }
+        }
+        for effect in &procedure.adds {
+            let values = effect.set.iter().map(|(field, set)| (*field, set.on(today))).collect();
+            follows.push(Follows::Insert(effect.register, values));
+        }
+        let effective = procedure.then.is_empty() && procedure.ends.is_empty() && procedure.adds.is_empty();
+        if follows.is_empty() && !effective {
+            return Err(NotDone::Nothing);
+        }
+        Ok(follows)
+    }
+
+    async fn apply(&self, change: &mut Change, case: &CaseFile, follows: &Follows) -> Result<(), NotDone> {
+        match follows {
+            Follows::Update(record, values) => {
+                change.update(record.register, record.id, record.version, values).await?
+            }
+            Follows::Insert(register, values) => {
+                let Some(owner) = case.record else { return Ok(()) };
+                let mut values = values.clone();
+                let definition = self.pack().registers.get(register.index());
+                let key = definition.and_then(|definition| definition.key);
+                if let Some(key) = key.filter(|key| values.iter().all(|(field, _)| field != key)) {
+                    let subject = case.name.rsplit(' ').next().unwrap_or_default();
+                    values.push((key, Some(Value::Text(format!("{subject}C{}", case.id)))));
+                }
+                let period = definition.and_then(|definition| match definition.kind {
+                    RegisterKind::Entity | RegisterKind::One => None,
+                    kind => Some(bangfu_policy::period::current(kind, (self.now / DAY) as i32)),
+                });
+                change.insert(*register, &Owner::Record(RecordId(owner)), period, &values).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Something that follows from completing a case.
+enum Follows {
+    Update(Record, Vec<(u16, Option<Value>)>),
+    Insert(RegisterId, Vec<(u16, Option<Value>)>),
+}
+
+impl Follows {
+    /// An update of what is not so already.
+    fn update(record: &Record, mut values: Vec<(u16, Option<Value>)>) -> Option<Self> {
+        values.retain(|(field, value)| record.values.get(usize::from(*field)).is_none_or(|now| now != value));
+        (!values.is_empty()).then(|| Self::Update(record.clone(), values))
+    }
+}
+
+/// What a body of an event says, for tests and pages.
+pub fn evidence(event: &CaseEvent) -> Vec<String> {
+    let body: serde_json::Value = serde_json::from_str(&event.body).unwrap_or(json!({}));
+    let list = body.get("evidence").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
+    list.iter().filter_map(|paper| paper.as_str().map(str::to_owned)).collect()
+}

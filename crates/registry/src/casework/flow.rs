@@ -1,0 +1,288 @@
+//! What may be done on a case, and where it then stands. No store, no clock.
+
+use bangfu_policy::model::{Pack, Procedure, Step, StepKind};
+use bangfu_store::{CaseEvent, CaseFile, CaseState};
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use crate::access::Who;
+
+/// A day, milliseconds.
+pub const DAY: i64 = 86_400_000;
+
+/// What somebody does on a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Act {
+    /// The step is done, or what it asks is approved.
+    Done,
+    /// Decided against: the case ends.
+    Refuse,
+    /// Sent back to an earlier step.
+    Back,
+    /// A meeting voted.
+    Vote,
+    /// The notice hangs from now on.
+    Post,
+    /// Somebody objected while the notice hung.
+    Object,
+    /// Those who asked take it back.
+    Withdraw,
+    /// The facts changed: it is submitted again with those of today, from the first step.
+    Resubmit,
+}
+
+impl Act {
+    /// All with their words.
+    pub const ALL: [(&'static str, Self); 8] = [
+        ("done", Self::Done),
+        ("refuse", Self::Refuse),
+        ("back", Self::Back),
+        ("vote", Self::Vote),
+        ("post", Self::Post),
+        ("object", Self::Object),
+        ("withdraw", Self::Withdraw),
+        ("resubmit", Self::Resubmit),
+    ];
+
+    /// The word of it.
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(_, act)| *act == self).map_or("", |(word, _)| word)
+    }
+
+    /// The act that a word means.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == word).map(|(_, act)| *act)
+    }
+}
+
+/// Votes of a meeting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Votes {
+    /// Entitled to vote.
+    pub entitled: i64,
+    /// Present.
+    pub present: i64,
+    /// In favour.
+    pub yes: i64,
+}
+
+/// Why somebody cannot do something on a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cannot {
+    /// It is closed.
+    Closed,
+    /// The step is somebody else's.
+    Role,
+    /// The same person did a step that another one must have done.
+    Same,
+    /// The step does not take it.
+    Act,
+    /// The notice has not hung long enough.
+    Early,
+    /// Evidence is missing.
+    Evidence,
+    /// The numbers of votes contradict each other.
+    Votes,
+    /// Words are needed.
+    Note,
+    /// The facts changed since it was submitted.
+    Facts,
+}
+
+impl Cannot {
+    /// A word for the text that says it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Role => "role",
+            Self::Same => "same",
+            Self::Act => "act",
+            Self::Early => "early",
+            Self::Evidence => "evidence",
+            Self::Votes => "votes",
+            Self::Note => "note",
+            Self::Facts => "facts",
+        }
+    }
+}
+
+/// What comes with an act.
+#[derive(Clone, Debug, Default)]
+pub struct With {
+    /// Words.
+    pub note: String,
+    /// For each paper that the step asks for: its number, or where it lies.
+    pub evidence: Vec<String>,
+    /// Votes.
+    pub votes: Option<Votes>,
+}
+
+/// The step that is to be done.
+pub fn step<'p>(procedure: &'p Procedure, case: &CaseFile) -> Option<&'p Step> {
+    procedure.steps.get(case.step).filter(|_| case.state == CaseState::Open)
+}
+
+/// Whether somebody acts for the role of a step: holds it, or enters what it did on paper.
+pub fn acts_for(pack: &Pack, who: &Who, step: &Step) -> bool {
+    let Some(post) = &who.post else { return false };
+    let entered_by = pack.roles.get(step.role.index()).map(|role| &role.entered_by);
+    post.role == step.role || entered_by.is_some_and(|roles| roles.contains(&post.role))
+}
+
+/// Whether somebody may act on a case now.
+///
+/// # Errors
+/// Why not.
+pub fn may_act(
+    pack: &Pack,
+    procedure: &Procedure,
+    case: &CaseFile,
+    events: &[CaseEvent],
+    who: &Who,
+) -> Result<(), Cannot> {
+    let step = step(procedure, case).ok_or(Cannot::Closed)?;
+    if !acts_for(pack, who, step) || !who.scope.covers(&case.division) {
+        return Err(Cannot::Role);
+    }
+    // The last one who did a step counts: what was sent back is done anew.
+    let did = |other: &usize| events.iter().rev().find(|event| event.step == *other && event.act != Act::Post.word());
+    if step.others_than.iter().filter_map(did).any(|event| event.account == who.account) {
+        return Err(Cannot::Same);
+    }
+    Ok(())
+}
+
+/// What the step of a case takes now.
+pub fn acts(procedure: &Procedure, case: &CaseFile, changed: bool) -> Vec<Act> {
+    let Some(step) = step(procedure, case) else { return Vec::new() };
+    if changed && case.step > 0 {
+        return vec![Act::Resubmit, Act::Withdraw];
+    }
+    let mut acts = match step.kind {
+        StepKind::Vote => vec![Act::Vote],
+        StepKind::Notice if case.posted.is_none() => vec![Act::Post],
+        StepKind::Notice => vec![Act::Done, Act::Object],
+        StepKind::Verify | StepKind::Decide => vec![Act::Done, Act::Refuse],
+        _ => vec![Act::Done],
+    };
+    if step.back_to.is_some() {
+        acts.push(Act::Back);
+    }
+    acts.push(Act::Withdraw);
+    acts
+}
+
+/// The case after an act at a moment, or why it cannot be done. Whoever acts was asked about before ([`may_act`]).
+///
+/// # Errors
+/// What is lacking.
+pub fn after(
+    procedure: &Procedure,
+    case: &CaseFile,
+    act: Act,
+    with: &With,
+    now: i64,
+) -> Result<(CaseFile, Json), Cannot> {
+    let step = step(procedure, case).ok_or(Cannot::Closed)?;
+    let mut next = case.clone();
+    let mut body = json!({ "evidence": with.evidence });
+    let to = |next: &mut CaseFile, step: usize| begin(procedure, next, step, now);
+    if matches!(act, Act::Refuse | Act::Back | Act::Object | Act::Withdraw) && with.note.is_empty() {
+        return Err(Cannot::Note);
+    }
+    // Of a notice the photo comes when it is taken down; of everything else the papers come with the act.
+    let complete = with.evidence.len() >= step.evidence.len() && with.evidence.iter().all(|paper| !paper.is_empty());
+    if matches!(act, Act::Done | Act::Vote) && !complete {
+        return Err(Cannot::Evidence);
+    }
+    match act {
+        Act::Done => {
+            if let (StepKind::Notice, Some(posted), Some(days)) = (step.kind, case.posted, step.days)
+                && now < ends(posted, days, step.working)
+            {
+                return Err(Cannot::Early);
+            }
+            let last = case.step + 1;
+            to(&mut next, last);
+        }
+        Act::Vote => {
+            let votes = with.votes.ok_or(Cannot::Votes)?;
+            if votes.entitled < 1 || votes.present > votes.entitled || votes.yes > votes.present || votes.yes < 0 {
+                return Err(Cannot::Votes);
+            }
+            let enough =
+                |share: Option<(i64, i64)>, of: i64, count: i64| share.is_none_or(|(n, d)| count * d >= of * n);
+            let quorum = enough(step.quorum, votes.entitled, votes.present);
+            let carried = step.majority.is_none_or(|(n, d)| votes.yes * d > votes.present * n);
+            body["votes"] = json!({
+                "entitled": votes.entitled, "present": votes.present, "yes": votes.yes, "quorum": quorum,
+                "carried": quorum && carried,
+            });
+            if quorum && carried {
+                to(&mut next, case.step + 1);
+            } else if quorum {
+                next.state = CaseState::Refused;
+                next.due = None;
+            } else {
+                // Too few came: the meeting is held again.
+                to(&mut next, case.step);
+            }
+        }
+        Act::Refuse => {
+            next.state = CaseState::Refused;
+            next.due = None;
+        }
+        Act::Withdraw => {
+            next.state = CaseState::Withdrawn;
+            next.due = None;
+        }
+        Act::Back => to(&mut next, step.back_to.ok_or(Cannot::Act)?),
+        Act::Object => to(&mut next, step.objection.unwrap_or(0)),
+        Act::Post => {
+            next.posted = Some(now);
+            next.due = step.days.map(|days| ends(now, days, step.working));
+        }
+        Act::Resubmit => to(&mut next, 0),
+    }
+    Ok((next, body))
+}
+
+/// Puts a case at a step; behind the last one it is done.
+pub fn begin(procedure: &Procedure, case: &mut CaseFile, step: usize, now: i64) {
+    (case.step, case.since, case.posted) = (step, now, None);
+    let found = procedure.steps.get(step);
+    case.due = found.and_then(|step| step.within.map(|days| ends(now, days, step.working)));
+    if found.is_none() {
+        (case.step, case.state) = (procedure.steps.len().saturating_sub(1), CaseState::Done);
+    }
+}
+
+/// The end of the day so many days after a moment; of working days Saturday and Sunday do not count.
+pub fn ends(from: i64, days: u16, working: bool) -> i64 {
+    let mut day = from.div_euclid(DAY);
+    let mut left = days;
+    while left > 0 {
+        day += 1;
+        // 1970-01-01 was a Thursday.
+        let weekday = (day + 3).rem_euclid(7);
+        if !working || weekday < 5 {
+            left -= 1;
+        }
+    }
+    (day + 1) * DAY
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn working_days_leave_weekends_out() {
+        // 2016-12-30 was a Friday: three working days end with Wednesday, 2017-01-04.
+        let friday = 17_165 * DAY + 5;
+        assert_eq!(ends(friday, 3, true), (17_170 + 1) * DAY);
+        assert_eq!(ends(friday, 3, false), (17_168 + 1) * DAY);
+        assert_eq!(ends(friday, 5, true), (17_172 + 1) * DAY);
+    }
+}

@@ -1,0 +1,336 @@
+//! Cases: what they are about, how far they are, and everything that was done on them.
+
+use serde::Serialize;
+use serde_json::json;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use crate::scope::after;
+use crate::{Change, Reader, StoreError};
+
+/// How a case stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CaseState {
+    /// Somebody has to act.
+    Open,
+    /// Completed, and what follows from it is in the registry.
+    Done,
+    /// Decided against.
+    Refused,
+    /// Taken back by those who asked for it.
+    Withdrawn,
+}
+
+impl CaseState {
+    /// All states with their words.
+    pub const ALL: [(&'static str, Self); 4] =
+        [("open", Self::Open), ("done", Self::Done), ("refused", Self::Refused), ("withdrawn", Self::Withdrawn)];
+
+    /// The word of the state.
+    pub fn word(self) -> &'static str {
+        Self::ALL.iter().find(|(_, state)| *state == self).map_or("", |(word, _)| word)
+    }
+
+    fn of(word: &str) -> Self {
+        Self::ALL.iter().find(|(known, _)| *known == word).map_or(Self::Open, |(_, state)| *state)
+    }
+}
+
+/// A case. Times are milliseconds since 1970-01-01 UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CaseFile {
+    /// Id.
+    pub id: i64,
+    /// Id of the procedure.
+    pub procedure: String,
+    /// Id of the register or level that it is about.
+    pub subject: String,
+    /// The record; none for a division.
+    pub record: Option<i64>,
+    /// Division of the subject.
+    pub division: String,
+    /// Name of the subject when the case was opened.
+    pub name: String,
+    /// Position of the step that is to be done.
+    pub step: usize,
+    /// How it stands.
+    pub state: CaseState,
+    /// When it was opened.
+    pub opened: i64,
+    /// Since when it is at the step.
+    pub since: i64,
+    /// Since when the step's notice hangs.
+    pub posted: Option<i64>,
+    /// When the step is due.
+    pub due: Option<i64>,
+    /// Counts what was done on it.
+    pub version: i64,
+    /// What was proposed: facts, policy and explanation (JSON), as they were when it was submitted.
+    pub proposal: String,
+    /// The code with which the person concerned looks it up.
+    pub code: String,
+}
+
+/// Something that was done on a case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CaseEvent {
+    /// Position of the step.
+    pub step: usize,
+    /// What was done.
+    pub act: String,
+    /// The account.
+    pub account: i64,
+    /// Who, in which role.
+    pub actor: String,
+    /// When, milliseconds since 1970-01-01 UTC.
+    pub at: i64,
+    /// Words with it.
+    pub note: String,
+    /// Evidence, votes (JSON).
+    pub body: String,
+}
+
+/// Which cases are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct CaseQuery {
+    /// Only of divisions that begin so.
+    pub division: String,
+    /// Only in this state.
+    pub state: Option<CaseState>,
+    /// Only of these procedures at these steps; `None`: all.
+    pub steps: Option<Vec<(String, usize)>>,
+    /// Only of this procedure; empty: all.
+    pub procedure: String,
+    /// Only due before this moment.
+    pub due_before: Option<i64>,
+    /// Only about this record of a register (or division of a level, without record).
+    pub subject: Option<(String, Option<i64>)>,
+    /// Leaves out so many.
+    pub offset: u64,
+    /// At most so many.
+    pub limit: u64,
+}
+
+fn case(row: &SqliteRow) -> Result<CaseFile, sqlx::Error> {
+    Ok(CaseFile {
+        id: row.try_get("id")?,
+        procedure: row.try_get("procedure")?,
+        subject: row.try_get("subject")?,
+        record: row.try_get("record")?,
+        division: row.try_get("division")?,
+        name: row.try_get("name")?,
+        step: row.try_get::<i64, _>("step")? as usize,
+        state: CaseState::of(&row.try_get::<String, _>("state")?),
+        opened: row.try_get("opened")?,
+        since: row.try_get("since")?,
+        posted: row.try_get("posted")?,
+        due: row.try_get("due")?,
+        version: row.try_get("version")?,
+        proposal: row.try_get("proposal")?,
+        code: row.try_get("code")?,
+    })
+}
+
+fn event(row: &SqliteRow) -> Result<CaseEvent, sqlx::Error> {
+    Ok(CaseEvent {
+        step: row.try_get::<i64, _>("step")? as usize,
+        act: row.try_get("act")?,
+        account: row.try_get("account")?,
+        actor: row.try_get("actor")?,
+        at: row.try_get("at")?,
+        note: row.try_get("note")?,
+        body: row.try_get("body")?,
+    })
+}
+
+impl Reader {
+    /// A case within the scope. Whether its subject's register is seen is asked by the caller.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn case(&self, id: i64) -> Result<Option<CaseFile>, StoreError> {
+        let row = sqlx::query("select * from case_file where id = ? and division >= ? and division < ?")
+            .bind(id)
+            .bind(&self.scope.division)
+            .bind(after(&self.scope.division))
+            .fetch_optional(&self.store.readers)
+            .await?;
+        Ok(row.as_ref().map(case).transpose()?)
+    }
+
+    /// What was done on a case, in order.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn case_events(&self, id: i64) -> Result<Vec<CaseEvent>, StoreError> {
+        let rows = sqlx::query("select * from case_event where case_file = ? order by id")
+            .bind(id)
+            .fetch_all(&self.store.readers)
+            .await?;
+        Ok(rows.iter().map(event).collect::<Result<_, _>>()?)
+    }
+
+    /// Cases by deadline, and how many there are.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn cases(&self, query: &CaseQuery) -> Result<(Vec<CaseFile>, u64), StoreError> {
+        let division = match self.scope.division.as_str() {
+            own if query.division.starts_with(own) => query.division.clone(),
+            own if own.starts_with(&query.division) => own.to_owned(),
+            _ => return Ok((Vec::new(), 0)),
+        };
+        // Steps of procedures are words of the pack: as JSON they are one argument.
+        let steps = query.steps.as_ref().map(|steps| {
+            let keys: Vec<String> = steps.iter().map(|(procedure, step)| format!("{procedure}#{step}")).collect();
+            serde_json::to_string(&keys).unwrap_or_default()
+        });
+        let (subject, record) = match &query.subject {
+            Some((subject, record)) => (subject.clone(), *record),
+            None => (String::new(), None),
+        };
+        let conditions = "from case_file where division >= ?1 and division < ?2 and (?3 = '' or state = ?3) and \
+             (?4 is null or procedure || '#' || step in (select value from json_each(?4))) and \
+             (?5 = '' or procedure = ?5) and (?6 is null or due < ?6) and \
+             (?7 = '' or subject = ?7 and (?8 is null or record = ?8))";
+        macro_rules! bound {
+            ($text:expr) => {
+                sqlx::query(sqlx::AssertSqlSafe($text))
+                    .bind(&division)
+                    .bind(after(&division))
+                    .bind(query.state.map_or("", CaseState::word))
+                    .bind(&steps)
+                    .bind(&query.procedure)
+                    .bind(query.due_before)
+                    .bind(&subject)
+                    .bind(record)
+            };
+        }
+        let count = bound!(format!("select count(*) {conditions}")).fetch_one(&self.store.readers).await?;
+        let list = format!("select * {conditions} order by due is null, due, id limit ?9 offset ?10");
+        let rows = bound!(list).bind(query.limit as i64).bind(query.offset as i64);
+        let rows = rows.fetch_all(&self.store.readers).await?;
+        let cases = rows.iter().map(case).collect::<Result<_, _>>()?;
+        Ok((cases, count.try_get::<i64, _>(0)? as u64))
+    }
+
+    /// The journal entry that last changed a record or what is attached to it: registers with one record, or one for
+    /// each period.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn last_change(
+        &self,
+        register: bangfu_policy::model::RegisterId,
+        record: i64,
+    ) -> Result<i64, StoreError> {
+        use bangfu_policy::model::{Entity, RegisterKind};
+        let pack = &self.store.pack;
+        let attached = pack.registers.iter().filter(|other| {
+            other.parent == Entity::Register(register) && other.kind != RegisterKind::Entity && !other.kept_by_system()
+        });
+        let own = pack.registers.get(register.index());
+        let mut parts: Vec<String> = attached
+            .map(|other| format!("select max(_changed) as c from {} where _parent = ?1", crate::schema::table(other)))
+            .collect();
+        parts.extend(own.map(|own| format!("select _changed as c from {} where _id = ?1", crate::schema::table(own))));
+        let text = format!("select coalesce(max(c), 0) from ({})", parts.join(" union all "));
+        let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(record).fetch_one(&self.store.readers).await?;
+        Ok(row.try_get(0)?)
+    }
+}
+
+impl Change {
+    /// Opens a case; its id. `case.id`, `case.version` are not looked at.
+    ///
+    /// # Errors
+    /// It lies outside the scope, an open case of the procedure is about the same subject, or the database refuses.
+    pub async fn open_case(&mut self, case: &CaseFile) -> Result<i64, StoreError> {
+        if !self.scope.covers(&case.division) {
+            let scope = self.scope.division.clone();
+            return Err(StoreError::Scope { division: case.division.clone(), scope });
+        }
+        let there = sqlx::query(
+            "select id from case_file where procedure = ? and subject = ? and division = ? and record is ? and state = 'open'",
+        )
+        .bind(&case.procedure)
+        .bind(&case.subject)
+        .bind(&case.division)
+        .bind(case.record)
+        .fetch_optional(&mut *self.connection)
+        .await?;
+        if let Some(row) = there {
+            return Err(StoreError::CaseMoved(row.try_get(0)?));
+        }
+        let made = sqlx::query(
+            "insert into case_file (procedure, subject, record, division, name, step, state, opened, \
+             since, posted, due, version, proposal, code) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
+        )
+        .bind(&case.procedure)
+        .bind(&case.subject)
+        .bind(case.record)
+        .bind(&case.division)
+        .bind(&case.name)
+        .bind(case.step as i64)
+        .bind(case.state.word())
+        .bind(case.opened)
+        .bind(case.since)
+        .bind(case.posted)
+        .bind(case.due)
+        .bind(&case.proposal)
+        .bind(&case.code)
+        .execute(&mut *self.connection)
+        .await?;
+        let id = made.last_insert_rowid();
+        let body = json!({ "case": id, "procedure": case.procedure, "subject": case.subject, "record": case.record });
+        self.enter("case", "@case", None, &case.division, body.to_string()).await?;
+        Ok(id)
+    }
+
+    /// Writes what was done on a case and where it stands after it. `case.version` is that of the case as it was shown.
+    ///
+    /// # Errors
+    /// Somebody acted on it meanwhile, it lies outside the scope, or the database refuses.
+    pub async fn move_case(&mut self, case: &CaseFile, done: &CaseEvent) -> Result<(), StoreError> {
+        if !self.scope.covers(&case.division) {
+            let scope = self.scope.division.clone();
+            return Err(StoreError::Scope { division: case.division.clone(), scope });
+        }
+        let moved = sqlx::query(
+            "update case_file set step = ?3, state = ?4, since = ?5, posted = ?6, due = ?7, proposal = ?8, \
+             version = version + 1 where id = ?1 and version = ?2",
+        )
+        .bind(case.id)
+        .bind(case.version)
+        .bind(case.step as i64)
+        .bind(case.state.word())
+        .bind(case.since)
+        .bind(case.posted)
+        .bind(case.due)
+        .bind(&case.proposal)
+        .execute(&mut *self.connection)
+        .await?;
+        if moved.rows_affected() == 0 {
+            return Err(StoreError::CaseMoved(case.id));
+        }
+        sqlx::query(
+            "insert into case_event (case_file, step, act, account, actor, at, note, body) values (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(case.id)
+        .bind(done.step as i64)
+        .bind(&done.act)
+        .bind(done.account)
+        .bind(&done.actor)
+        .bind(done.at)
+        .bind(&done.note)
+        .bind(&done.body)
+        .execute(&mut *self.connection)
+        .await?;
+        let body = json!({
+            "case": case.id, "procedure": case.procedure, "step": done.step, "act": done.act, "state": case.state.word(),
+            "note": done.note, "body": serde_json::from_str::<serde_json::Value>(&done.body).unwrap_or_default(),
+        });
+        self.enter("act", "@case", None, &case.division, body.to_string()).await
+    }
+}
