@@ -204,7 +204,7 @@ impl Desk<'_> {
     async fn apply(&self, change: &mut Change, case: &CaseFile, follows: &Follows) -> Result<(), NotDone> {
         match follows {
             Follows::Update(record, values) => {
-                change.update(record.register, record.id, record.version, values).await?
+                change.update(record.register, record.id, record.version, values).await?;
             }
             Follows::Insert(register, values) => {
                 let Some(owner) = case.record else { return Ok(()) };

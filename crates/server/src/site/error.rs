@@ -48,10 +48,11 @@ impl PageError {
     /// Status of the answer.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Store(bangfu_registry::store::StoreError::CaseMoved(_)) => StatusCode::CONFLICT,
             Self::NotFound { .. } | Self::Store(bangfu_registry::store::StoreError::Absent(_)) => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Self::Store(bangfu_registry::store::StoreError::Kept(_)) => StatusCode::CONFLICT,
+            Self::Store(
+                bangfu_registry::store::StoreError::Kept(_) | bangfu_registry::store::StoreError::CaseMoved(_),
+            ) => StatusCode::CONFLICT,
             Self::Refused(_) | Self::Forbidden(_) | Self::Store(bangfu_registry::store::StoreError::Scope { .. }) => {
                 StatusCode::FORBIDDEN
             }

@@ -275,7 +275,7 @@ impl Shared {
         let jobs = jobs::Jobs::default();
         let looks = looks::Looks::new(site.store.clone());
         let (facts, who) = (site.facts(&Scope::nothing()), Arc::new(Who::nobody()));
-        Ok(Self { inner: Arc::new(Inner { site, texts, assets, templates, jobs, looks }), facts, who })
+        Ok(Self { inner: Arc::new(Inner { site, texts, assets, jobs, looks, templates }), facts, who })
     }
 
     /// The site as somebody sees it.

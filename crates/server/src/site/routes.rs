@@ -109,7 +109,7 @@ pub fn table() -> Vec<(&'static str, Both, MethodRouter<Shared>)> {
         ("/account/sessions", ACCOUNT, post(pages::account::end)),
         ("/account/tokens", TOKENS, post(pages::account::token)),
         ("/work", ROLE, get(pages::work::list).post(pages::work::act)),
-        ("/work/proposals", ROLE, get(pages::work::proposals).post(pages::work::open)),
+        ("/proposals", ROLE, get(pages::work::proposals).post(pages::work::open)),
         ("/cases/new", ROLE, get(pages::cases::new).post(pages::cases::open)),
         ("/cases/{case}", ROLE, get(pages::cases::show).post(pages::cases::act)),
         ("/accounts", ADMINISTRATORS, get(pages::accounts::index).post(pages::accounts::make)),

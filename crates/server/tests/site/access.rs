@@ -40,8 +40,8 @@ async fn post(router: &Router, address: &str, pairs: &[(&str, &str)], cookie: &s
 /// The session that an answer sets.
 fn session(answer: &Answer) -> String {
     let cookies = answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
-    let found = cookies.filter(|text| text.starts_with("session=")).map(|text| text.split(';').next().unwrap());
-    found.last().unwrap_or_else(|| panic!("no session: {} {}", answer.status, answer.text)).to_owned()
+    let mut found = cookies.filter(|text| text.starts_with("session=")).map(|text| text.split(';').next().unwrap());
+    found.next_back().unwrap_or_else(|| panic!("no session: {} {}", answer.status, answer.text)).to_owned()
 }
 
 /// A person as an account that holds a role somewhere.

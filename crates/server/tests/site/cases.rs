@@ -373,7 +373,7 @@ async fn cases_are_opened_decided_in_bulk_and_shown_on_pages() {
     let theirs = get(&router, "/work", &format!("lang=en; session={officer}")).await.text;
     assert!(theirs.contains(&format!("value=\"{id}:2\"")));
     assert!(!get(&router, "/work", "lang=en").await.text.contains(&format!("value=\"{id}:")));
-    let proposals = get(&router, "/work/proposals", "lang=en").await;
+    let proposals = get(&router, "/proposals", "lang=en").await;
     assert_eq!(proposals.status, StatusCode::OK);
     let wrong = post(&case, "act=done&version=2".to_owned(), &clerk).await;
     assert_eq!(wrong.status, StatusCode::FORBIDDEN, "the clerk does not act for the township");

@@ -82,7 +82,7 @@ pub async fn new(site: Shared, visit: Visit) -> Page {
     let subject = subject(&site, procedure, &address).await?;
     let view = procedures::one(&site.pack, &id, visit.language);
     let first = procedure.steps.first().is_some_and(|first| flow::acts_for(&site.pack, &site.who, first));
-    let visit = visit.with_division(&subject.division().to_owned());
+    let visit = visit.with_division(subject.division());
     let own = own! {
         procedure => view,
         name => named(&site, &visit, &subject),

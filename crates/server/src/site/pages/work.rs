@@ -189,7 +189,7 @@ async fn proposed(site: &Shared, visit: &Visit, outcomes: &[Json]) -> Page {
         page,
         pages => total.div_ceil(PAGE as usize).max(1),
         outcomes => outcomes,
-        here => "/work/proposals",
+        here => "/proposals",
     };
     site.render(visit, "work", "work/proposals.html", own)
 }
