@@ -49,7 +49,7 @@ mod procedure;
 mod role;
 
 pub use board::{Exemptions, Match, MatchPart, MatchTest, View, ViewKind};
-pub use procedure::{Effect, Procedure, ProcedureId, RoleId, Set, Step, StepKind};
+pub use procedure::{Asks, Effect, Notice, Procedure, ProcedureId, RoleId, Set, Step, StepKind};
 pub use role::{Right, Role};
 
 /// Where an item was written.

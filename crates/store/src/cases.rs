@@ -102,6 +102,8 @@ pub struct CaseQuery {
     pub steps: Option<Vec<(String, usize)>>,
     /// Only of this procedure; empty: all.
     pub procedure: String,
+    /// Only those whose notice hangs.
+    pub posted: bool,
     /// Only due before this moment.
     pub due_before: Option<i64>,
     /// Only about this record of a register (or division of a level, without record).
@@ -159,6 +161,16 @@ impl Reader {
         Ok(row.as_ref().map(case).transpose()?)
     }
 
+    /// The case of a code, wherever it lies.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn case_of_code(&self, code: &str) -> Result<Option<CaseFile>, StoreError> {
+        let text = "select * from case_file where code = ?";
+        let row = sqlx::query(text).bind(code).fetch_optional(&self.store.readers).await?;
+        Ok(row.as_ref().map(case).transpose()?)
+    }
+
     /// What was done on a case, in order.
     ///
     /// # Errors
@@ -193,7 +205,7 @@ impl Reader {
         let conditions = "from case_file where division >= ?1 and division < ?2 and (?3 = '' or state = ?3) and \
              (?4 is null or procedure || '#' || step in (select value from json_each(?4))) and \
              (?5 = '' or procedure = ?5) and (?6 is null or due < ?6) and \
-             (?7 = '' or subject = ?7 and (?8 is null or record = ?8))";
+             (?7 = '' or subject = ?7 and (?8 is null or record = ?8)) and (?11 = 0 or posted is not null)";
         macro_rules! bound {
             ($text:expr) => {
                 sqlx::query(sqlx::AssertSqlSafe($text))
@@ -207,9 +219,14 @@ impl Reader {
                     .bind(record)
             };
         }
-        let count = bound!(format!("select count(*) {conditions}")).fetch_one(&self.store.readers).await?;
+        // All arguments are bound by number, also where the count does not use them.
+        let ends = |limit: i64| (limit, query.offset as i64, query.posted);
+        let count = format!("select count(*), ?9, ?10 {conditions}");
+        let (limit, offset, posted) = ends(0);
+        let count = bound!(count).bind(limit).bind(offset).bind(posted).fetch_one(&self.store.readers).await?;
         let list = format!("select * {conditions} order by due is null, due, id limit ?9 offset ?10");
-        let rows = bound!(list).bind(query.limit as i64).bind(query.offset as i64);
+        let (limit, offset, posted) = ends(query.limit as i64);
+        let rows = bound!(list).bind(limit).bind(offset).bind(posted);
         let rows = rows.fetch_all(&self.store.readers).await?;
         let cases = rows.iter().map(case).collect::<Result<_, _>>()?;
         Ok((cases, count.try_get::<i64, _>(0)? as u64))

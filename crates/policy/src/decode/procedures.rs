@@ -10,8 +10,8 @@ use super::structure::clauses;
 use super::tree::{Data, Node};
 use crate::ir::Type;
 use crate::model::{
-    Effect, Entity, FieldType, LevelId, Pack, Place, Procedure, RegisterId, Right, Role, RoleId, Set, Step, StepKind,
-    VariableId,
+    Asks, Effect, Entity, FieldType, LevelId, Notice, Pack, Place, Procedure, RegisterId, Right, Role, RoleId, Set,
+    Step, StepKind, VariableId,
 };
 use crate::value::parse;
 
@@ -110,13 +110,30 @@ pub(super) fn procedures(pack: &mut Pack, entries: &Entries<'_>, report: &mut Re
             Some(node) => then(pack, subject, node, report),
             None => Vec::new(),
         };
+        let notice = cursor.node("notice").and_then(|node| notice(pack, subject, node, report));
+        let asks = cursor.node("asks").and_then(|node| asks(pack, subject, node, report));
         let adds = effects(pack, subject, cursor.node("adds"), "adds", report);
         let ends = effects(pack, subject, cursor.node("ends"), "ends", report);
         cursor.finish(report);
         let Some(subject) = subject else { continue };
         let id = (*id).to_owned();
         let place = (*place).clone();
-        all.push(Procedure { id, title, clauses, subject, begins, together, words, steps, then, adds, ends, place });
+        all.push(Procedure {
+            id,
+            title,
+            clauses,
+            subject,
+            begins,
+            together,
+            words,
+            notice,
+            asks,
+            steps,
+            then,
+            adds,
+            ends,
+            place,
+        });
     }
     pack.procedures = all;
 }
@@ -267,6 +284,65 @@ fn then(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) 
         return Vec::new();
     };
     fields(pack, register, node, "then", report)
+}
+
+/// Fields of the subject, by name; secret ones are refused where they would be shown.
+fn named_fields(
+    pack: &Pack,
+    subject: Option<Entity>,
+    names: &[(String, &Place)],
+    shown: bool,
+    report: &mut Report,
+) -> Vec<u16> {
+    let register = match subject {
+        Some(Entity::Register(register)) => pack.registers.get(register.index()),
+        _ => None,
+    };
+    let fields = register.map(|register| register.fields.as_slice()).unwrap_or_default();
+    let mut found = Vec::new();
+    for (name, place) in names {
+        match fields.iter().position(|field| field.id == *name) {
+            Some(at) if shown && fields.get(at).is_some_and(|field| field.secret) => {
+                let advice = "leave it out: a notice hangs where everybody reads it";
+                report.say(place, format!("`{name}` is secret"), advice);
+            }
+            Some(at) => found.push(at as u16),
+            None => {
+                let advice = nearest_of(name, fields.iter().map(|field| field.id.as_str()), "name a field");
+                report.say(place, format!("the subject has no field `{name}`"), advice);
+            }
+        }
+    }
+    found
+}
+
+/// `notice: {words: …, shows: [head_name], phone: "12317"}`
+fn notice(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) -> Option<Notice> {
+    let mut cursor = Cursor::new(node, "`notice`", report)?;
+    let words = cursor.title("words", report);
+    let names = cursor.texts("shows", report);
+    let shows = named_fields(pack, subject, &names, true, report);
+    let phone = cursor.required_text("phone", report).map(|(phone, _)| phone);
+    cursor.finish(report);
+    Some(Notice { words, shows, phone: phone? })
+}
+
+/// `asks: {fields: [content], set: {received_on: today}}`
+fn asks(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) -> Option<Asks> {
+    let mut cursor = Cursor::new(node, "`asks`", report)?;
+    let names = cursor.texts("fields", report);
+    let asked = named_fields(pack, subject, &names, false, report);
+    let Some(Entity::Register(register)) = subject else {
+        report.say(&node.place, "only a record can be asked for", "leave `asks` out");
+        return None;
+    };
+    let kept = pack.registers.get(register.index()).is_some_and(|r| matches!(r.parent, Entity::Level(_)));
+    if !kept {
+        report.say(&node.place, "the subject does not lie in a division itself", "take a register of a level");
+    }
+    let set = cursor.node("set").map(|node| fields(pack, register, node, "set", report)).unwrap_or_default();
+    cursor.finish(report);
+    Some(Asks { fields: asked, set })
 }
 
 /// `adds: {label: {kind: dibao, start: today}}`, `ends: {label: {where: {kind: dibao, ended: null}, set: {ended: today}}}`.

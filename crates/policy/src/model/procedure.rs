@@ -26,6 +26,10 @@ pub struct Procedure {
     pub together: Option<LevelId>,
     /// The procedure in plain words.
     pub words: Option<Text>,
+    /// What its notices say.
+    pub notice: Option<Notice>,
+    /// How the public begins a case without an account.
+    pub asks: Option<Asks>,
     /// Steps in order; never empty.
     pub steps: Vec<Step>,
     /// Fields of the subject that completing sets: position of the field, value.
@@ -58,6 +62,26 @@ impl Set {
             Self::Today => Some(Value::Integer(day.into())),
         }
     }
+}
+
+/// What a notice says of the cases that it names. Secret fields are never among it.
+#[derive(Clone, Debug)]
+pub struct Notice {
+    /// Words above the list.
+    pub words: Text,
+    /// Fields of the subject that are shown; none: only how many there are.
+    pub shows: Vec<u16>,
+    /// Where objections are taken: telephone numbers.
+    pub phone: String,
+}
+
+/// A form for everybody that makes a record and a case of it.
+#[derive(Clone, Debug)]
+pub struct Asks {
+    /// Fields of the subject that are asked for.
+    pub fields: Vec<u16>,
+    /// Fields that are set by themselves.
+    pub set: Vec<(u16, Set)>,
 }
 
 /// A change of records that belong to the subject.

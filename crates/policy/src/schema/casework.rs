@@ -44,6 +44,10 @@ pub(super) struct Procedure {
     together: Option<String>,
     /// The procedure in plain words.
     words: Option<Words>,
+    /// What its notices say.
+    notice: Option<Notice>,
+    /// How the public begins a case without an account.
+    asks: Option<Asks>,
     /// Steps in order.
     steps: Vec<Step>,
     /// Fields of the subject that completing sets; `today` is the day of it.
@@ -52,6 +56,28 @@ pub(super) struct Procedure {
     adds: Option<BTreeMap<String, BTreeMap<String, Setting>>>,
     /// Records of the subject that completing changes: register, which of them, fields.
     ends: Option<BTreeMap<String, Ends>>,
+}
+
+/// What a notice says of the cases that it names.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Notice {
+    /// Words above the list.
+    words: Words,
+    /// Fields of the subject that are shown; secret ones are refused.
+    shows: Option<OneOrMany>,
+    /// Where objections are taken.
+    phone: String,
+}
+
+/// A form for everybody that makes a record and a case of it.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Asks {
+    /// Fields of the subject that are asked for.
+    fields: OneOrMany,
+    /// Fields that are set by themselves.
+    set: Option<BTreeMap<String, Setting>>,
 }
 
 /// Which records of the subject completing changes, and how.

@@ -37,12 +37,41 @@ pub struct Desk<'a> {
 }
 
 /// A text that nobody guesses, in letters and digits that are not confused.
-fn code() -> Result<String, StoreError> {
+pub(super) fn code() -> Result<String, StoreError> {
     const LETTERS: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
     let bytes = crate::access::random(12);
     let failed = |source| StoreError::File { path: "/dev/urandom".to_owned(), source };
     let letters = bytes.map_err(failed)?.into_iter().map(|byte| char::from(LETTERS[usize::from(byte) % 32]));
     Ok(letters.collect())
+}
+
+/// A case at the first step of a procedure.
+pub(super) fn new_case(
+    pack: &Pack,
+    procedure: &Procedure,
+    subject: &Subject,
+    frozen: &Proposal,
+    now: i64,
+) -> Result<CaseFile, StoreError> {
+    let mut case = CaseFile {
+        id: 0,
+        procedure: procedure.id.clone(),
+        subject: pack.entity_id(procedure.subject).to_owned(),
+        record: subject.record(),
+        division: subject.division().to_owned(),
+        name: proposal::name(pack, subject),
+        step: 0,
+        state: CaseState::Open,
+        opened: now,
+        since: now,
+        posted: None,
+        due: None,
+        version: 1,
+        proposal: serde_json::to_string(frozen)?,
+        code: code()?,
+    };
+    flow::begin(procedure, &mut case, 0, now);
+    Ok(case)
 }
 
 impl Desk<'_> {
@@ -73,24 +102,7 @@ impl Desk<'_> {
             return Err(NotDone::Cannot(Cannot::Role));
         }
         let frozen = proposal::freeze(self.facts, procedure, subject, grounds).await?;
-        let mut case = CaseFile {
-            id: 0,
-            procedure: procedure.id.clone(),
-            subject: self.pack().entity_id(procedure.subject).to_owned(),
-            record: subject.record(),
-            division: subject.division().to_owned(),
-            name: proposal::name(self.pack(), subject),
-            step: 0,
-            state: CaseState::Open,
-            opened: self.now,
-            since: self.now,
-            posted: None,
-            due: None,
-            version: 1,
-            proposal: serde_json::to_string(&frozen).map_err(StoreError::from)?,
-            code: code()?,
-        };
-        flow::begin(procedure, &mut case, 0, self.now);
+        let case = new_case(self.pack(), procedure, subject, &frozen, self.now)?;
         let mut change = self.change(&case.division, "").await?;
         let id = change.open_case(&case).await?;
         change.commit().await?;
@@ -172,20 +184,25 @@ impl Desk<'_> {
 
     /// What follows from completing a case.
     async fn follows(&self, procedure: &Procedure, case: &CaseFile) -> Result<Vec<Follows>, NotDone> {
-        let (Entity::Register(register), Some(id)) = (procedure.subject, case.record) else { return Ok(Vec::new()) };
         let today = (self.now / DAY) as i32;
         // Read without the visitor's limits: who takes the last step need not see every register of the subject.
         let reader = self.facts.store().reader(&Scope::division(&case.division));
-        let record = reader.by_id(register, RecordId(id)).await?.ok_or(NotDone::Absent)?;
         let mut follows = Vec::new();
-        let set = procedure.then.iter().map(|(field, set)| (*field, set.on(today)));
-        follows.extend(Follows::update(&record, set.collect()));
+        if let (Entity::Register(register), Some(id)) = (procedure.subject, case.record) {
+            let record = reader.by_id(register, RecordId(id)).await?.ok_or(NotDone::Absent)?;
+            let set = procedure.then.iter().map(|(field, set)| (*field, set.on(today)));
+            follows.extend(Follows::update(&record, set.collect()));
+        }
         for effect in &procedure.ends {
             let holds = |record: &Record| {
                 let value = |field: &u16| record.values.get(usize::from(*field)).cloned().flatten();
                 effect.filter.iter().all(|(field, wanted)| value(field) == wanted.on(today))
             };
-            for child in reader.children(effect.register, RecordId(id)).await?.iter().filter(|child| holds(child)) {
+            let children = match case.record {
+                Some(id) => reader.children(effect.register, RecordId(id)).await?,
+                None => reader.of_division(effect.register, &case.division).await?,
+            };
+            for child in children.iter().filter(|child| holds(child)) {
                 let set = effect.set.iter().map(|(field, set)| (*field, set.on(today)));
                 follows.extend(Follows::update(child, set.collect()));
             }
@@ -194,8 +211,8 @@ impl Desk<'_> {
             let values = effect.set.iter().map(|(field, set)| (*field, set.on(today))).collect();
             follows.push(Follows::Insert(effect.register, values));
         }
-        let effective = procedure.then.is_empty() && procedure.ends.is_empty() && procedure.adds.is_empty();
-        if follows.is_empty() && !effective {
+        let without = procedure.then.is_empty() && procedure.ends.is_empty() && procedure.adds.is_empty();
+        if follows.is_empty() && !without {
             return Err(NotDone::Nothing);
         }
         Ok(follows)
@@ -207,19 +224,23 @@ impl Desk<'_> {
                 change.update(record.register, record.id, record.version, values).await?;
             }
             Follows::Insert(register, values) => {
-                let Some(owner) = case.record else { return Ok(()) };
+                let owner = match case.record {
+                    Some(id) => Owner::Record(RecordId(id)),
+                    None => Owner::Division(case.division.clone()),
+                };
                 let mut values = values.clone();
                 let definition = self.pack().registers.get(register.index());
                 let key = definition.and_then(|definition| definition.key);
                 if let Some(key) = key.filter(|key| values.iter().all(|(field, _)| field != key)) {
-                    let subject = case.name.rsplit(' ').next().unwrap_or_default();
+                    let subject =
+                        case.name.rsplit(' ').next().filter(|name| !name.is_empty()).unwrap_or(&case.division);
                     values.push((key, Some(Value::Text(format!("{subject}C{}", case.id)))));
                 }
                 let period = definition.and_then(|definition| match definition.kind {
                     RegisterKind::Entity | RegisterKind::One => None,
                     kind => Some(bangfu_policy::period::current(kind, (self.now / DAY) as i32)),
                 });
-                change.insert(*register, &Owner::Record(RecordId(owner)), period, &values).await?;
+                change.insert(*register, &owner, period, &values).await?;
             }
         }
         Ok(())

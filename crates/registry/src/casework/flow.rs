@@ -78,7 +78,7 @@ pub enum Cannot {
     Same,
     /// The step does not take it.
     Act,
-    /// The notice has not hung long enough.
+    /// The notice has not hung, or the step not lasted, long enough.
     Early,
     /// Evidence is missing.
     Evidence,
@@ -156,7 +156,7 @@ pub fn may_act(
 /// What the step of a case takes now.
 pub fn acts(procedure: &Procedure, case: &CaseFile, changed: bool) -> Vec<Act> {
     let Some(step) = step(procedure, case) else { return Vec::new() };
-    if changed && case.step > 0 {
+    if changed {
         return vec![Act::Resubmit, Act::Withdraw];
     }
     let mut acts = match step.kind {
@@ -198,8 +198,10 @@ pub fn after(
     }
     match act {
         Act::Done => {
-            if let (StepKind::Notice, Some(posted), Some(days)) = (step.kind, case.posted, step.days)
-                && now < ends(posted, days, step.working)
+            // A notice lasts from the day it was posted, any other step from the day it began.
+            let from = if step.kind == StepKind::Notice { case.posted } else { Some(case.since) };
+            if let (Some(from), Some(days)) = (from, step.days)
+                && now < ends(from, days, step.working)
             {
                 return Err(Cannot::Early);
             }

@@ -10,3 +10,4 @@
 pub mod acts;
 pub mod flow;
 pub mod proposal;
+pub mod public;

@@ -102,6 +102,14 @@ impl Facts {
         self.reader.cases(query).await
     }
 
+    /// The case of a code, wherever it lies: for whoever has the code.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn case_of_code(&self, code: &str) -> Result<Option<CaseFile>, StoreError> {
+        self.reader.case_of_code(code).await
+    }
+
     /// What was done on a case, in order.
     ///
     /// # Errors

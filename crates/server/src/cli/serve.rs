@@ -76,10 +76,16 @@ async fn first_administrator(home: &Home, listen: SocketAddr) -> Result<()> {
         bail!("the role `{}` makes accounts and is not of the highest level; give it that level", role.id);
     }
     let actor = Actor::console("first start");
-    let link = access::accounts::make(&home.store, &actor, (ADMINISTRATOR, ADMINISTRATOR), "first start", now).await?;
-    let mut change = home.store.change(&Scope::nothing(), &actor, "first start", now).await?;
-    change.give_role(ADMINISTRATOR, &role.id, root).await?;
-    change.commit().await?;
+    let link = if home.store.account(ADMINISTRATOR).await?.is_some() {
+        access::accounts::link(&home.store, &actor, ADMINISTRATOR, "first start", now).await?
+    } else {
+        let named = (ADMINISTRATOR, ADMINISTRATOR);
+        let link = access::accounts::make(&home.store, &actor, named, "first start", now).await?;
+        let mut change = home.store.change(&Scope::nothing(), &actor, "first start", now).await?;
+        change.give_role(ADMINISTRATOR, &role.id, root).await?;
+        change.commit().await?;
+        link
+    };
     println!(
         "\nThe registry has no accounts yet. Choose the password of the first administrator (`{ADMINISTRATOR}`) within a day:"
     );
@@ -94,7 +100,8 @@ async fn serve_home(home: Home, listen: SocketAddr) -> Result<()> {
         );
     }
     let site = site_of(&home).await?;
-    if home.store.accounts().await?.is_empty() {
+    // Until somebody has a password nobody can sign in: also if the first link was never followed.
+    if home.store.accounts().await?.iter().all(|account| account.secret.is_empty()) {
         if site.synthetic {
             access::demo::make(&home.store, clock::now()).await?;
         } else {

@@ -96,8 +96,21 @@ pub async fn guard(site: Shared, access: [Access; 2], request: Request, next: Ne
         Err(Denied::SetUp) if interface => Problem::new("forbidden", "set up the account first").into_response(),
         Err(Denied::SetUp) => Redirect::to("/account").into_response(),
         Err(Denied::Register(id)) => PageError::Forbidden(id).into_response(),
+        // Those who see no records begin at what they do.
+        Err(Denied::Right) if parts.uri.path() == "/" && reads => Redirect::to(home(&who)).into_response(),
         Err(Denied::Right) => PageError::Forbidden(String::new()).into_response(),
         Err(Denied::Division(code)) => PageError::not_found("division", code).into_response(),
+    }
+}
+
+/// Where somebody begins whose role sees no register.
+fn home(who: &Who) -> &'static str {
+    if who.may(Right::Accounts) || who.may(Right::Grants) {
+        "/accounts"
+    } else if who.may(Right::Audit) {
+        "/journal"
+    } else {
+        "/account"
     }
 }
 

@@ -184,6 +184,8 @@ pub struct Inner {
     pub assets: Arc<assets::Assets>,
     /// Imports under way.
     pub jobs: jobs::Jobs,
+    /// Who sent public forms lately.
+    pub senders: pages::public::Senders,
     /// Who looked at what, until it is written.
     pub looks: looks::Looks,
     templates: Environment<'static>,
@@ -273,9 +275,10 @@ impl Shared {
             });
         }
         let jobs = jobs::Jobs::default();
+        let senders = pages::public::Senders::default();
         let looks = looks::Looks::new(site.store.clone());
         let (facts, who) = (site.facts(&Scope::nothing()), Arc::new(Who::nobody()));
-        Ok(Self { inner: Arc::new(Inner { site, texts, assets, jobs, looks, templates }), facts, who })
+        Ok(Self { inner: Arc::new(Inner { site, texts, assets, jobs, senders, looks, templates }), facts, who })
     }
 
     /// The site as somebody sees it.
@@ -333,7 +336,7 @@ pub async fn serve(listen: SocketAddr, site: Site) -> Result<(), SiteError> {
     count_books(site.clone());
     let router = edge::wrap(routes::router(&site), site);
     let listener = TcpListener::bind(listen).await.map_err(|source| SiteError::Listen { address: listen, source })?;
-    axum::serve(listener, router)
+    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(async {
             // Without a signal handler the site runs until it is killed, which it survives.
             let _ = tokio::signal::ctrl_c().await;

@@ -68,7 +68,7 @@ async fn proceed(site: &Site, procedure: &Procedure, case: &CaseFile, at: &mut i
         _ => Act::Done,
     };
     *at += DAY;
-    if case.posted.is_some() {
+    if case.posted.is_some() || step.kind != StepKind::Notice {
         *at += i64::from(step.days.unwrap_or(0)) * 3 * DAY;
     }
     person.desk(*at).act(case.id, case.version, act, &with, None).await

@@ -386,7 +386,14 @@ pub(crate) async fn addresses() -> Vec<String> {
             }
             // Signing in and the accounts: the tests of access walk them.
             path if path.starts_with("/account/") || path.starts_with("/accounts") => Vec::new(),
-            "/cases/new" | "/cases/{case}" | "/sign-in" | "/sign-out" | "/welcome/{link}" | "/journal" => Vec::new(),
+            "/public/ask/{procedure}" => vec!["/public/ask/complaint_handling".to_owned()],
+            "/public/notices/{notice}"
+            | "/cases/new"
+            | "/cases/{case}"
+            | "/sign-in"
+            | "/sign-out"
+            | "/welcome/{link}"
+            | "/journal" => Vec::new(),
             // Files of records: the tests of attachments send some.
             path if path.starts_with("/registry/{id}/{record}/files") => Vec::new(),
             // Forms of the list's and the history's pages, imports under way, and files.

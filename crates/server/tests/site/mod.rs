@@ -13,6 +13,7 @@ pub(crate) mod fixture;
 mod journey;
 mod keeping;
 mod pages;
+mod public;
 mod registers;
 mod sample;
 mod second;

@@ -80,7 +80,9 @@ async fn addresses(home: &Home, deepest: &str) -> Vec<String> {
             || path.starts_with("/assets")
             || path.contains("/export")
             || path == "/registry/datapackage.json"
-            || ["/sign", "/cases", "/account/", "/accounts", "/journal"].iter().any(|start| path.starts_with(start))
+            || ["/sign", "/public/ask", "/cases", "/account/", "/accounts", "/journal"]
+                .iter()
+                .any(|start| path.starts_with(start))
         {
             continue;
         }

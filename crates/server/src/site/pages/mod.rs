@@ -15,6 +15,7 @@ pub mod journal;
 pub mod overview;
 pub mod policy;
 pub mod procedures;
+pub mod public;
 pub mod queries;
 pub mod reasons;
 pub mod registry;

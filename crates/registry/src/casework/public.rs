@@ -1,0 +1,216 @@
+//! What everybody sees of cases and may begin: notices while they hang, the state of one's own case, forms.
+//!
+//! A notice shows the fields that the procedure names, and those only; the loader refuses secret ones. When its days
+//! are over nobody outside sees it any more.
+
+use bangfu_policy::model::{Entity, Pack, Procedure, RegisterId, Value, text_in};
+use bangfu_store::{Actor, CaseFile, CaseQuery, CaseState, Owner, Record, RecordId, Scope, Store, StoreError};
+use serde::Serialize;
+
+use super::acts::{code, new_case};
+use super::flow::{self, DAY};
+use super::proposal::{Grounds, Subject, freeze};
+use crate::views::facts::Facts;
+use crate::views::figures::{self, Language};
+use crate::views::file;
+use crate::views::places::Places;
+
+/// Most cases whose notices are looked through.
+const MOST: u64 = 20_000;
+
+/// A notice: cases of one procedure, step and division that were posted on one day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Notice {
+    /// Id in addresses.
+    pub id: String,
+    /// Title of the procedure.
+    pub procedure: String,
+    /// Title of the step.
+    pub step: String,
+    /// Name of the division, with those above.
+    pub place: String,
+    /// First day.
+    pub from: String,
+    /// Last day.
+    pub to: String,
+    /// How many cases it names.
+    pub count: usize,
+}
+
+/// A notice with all that it says.
+#[derive(Clone, Debug, Serialize)]
+pub struct Posted {
+    /// As on the list.
+    pub notice: Notice,
+    /// Words above the list.
+    pub words: String,
+    /// Titles of the columns; none: only the number is told.
+    pub columns: Vec<String>,
+    /// Cells of each case.
+    pub rows: Vec<Vec<String>>,
+    /// Where objections are taken.
+    pub phone: String,
+    /// Who posts it.
+    pub by: String,
+    /// Code of the division.
+    pub division: String,
+}
+
+/// Where notices are looked for.
+pub struct Board<'a> {
+    /// All records; only the fields of notices leave this module.
+    pub facts: &'a Facts,
+    /// Divisions.
+    pub places: &'a Places,
+    /// Now, milliseconds since 1970-01-01 UTC.
+    pub now: i64,
+    /// Language of the page.
+    pub language: Language,
+}
+
+type Group<'p> = (String, &'p Procedure, Vec<CaseFile>);
+
+impl Board<'_> {
+    fn pack(&self) -> &Pack {
+        self.facts.pack()
+    }
+
+    /// Groups of cases whose notice hangs now in a division or below.
+    async fn groups(&self, division: &str) -> Result<Vec<Group<'_>>, StoreError> {
+        let query = CaseQuery {
+            division: division.to_owned(),
+            state: Some(CaseState::Open),
+            posted: true,
+            limit: MOST,
+            ..CaseQuery::default()
+        };
+        let (cases, _) = self.facts.cases(&query).await?;
+        let mut groups: Vec<Group<'_>> = Vec::new();
+        for case in cases {
+            let procedure = self.pack().procedures.iter().find(|procedure| procedure.id == case.procedure);
+            let (Some(procedure), Some(posted)) = (procedure, case.posted) else { continue };
+            if procedure.notice.is_none() || Self::ends(procedure, &case) <= self.now {
+                continue;
+            }
+            let id = format!("{}.{}.{}.{}", procedure.id, case.step, case.division, posted.div_euclid(DAY));
+            match groups.iter_mut().find(|(known, ..)| *known == id) {
+                Some((_, _, cases)) => cases.push(case),
+                None => groups.push((id, procedure, vec![case])),
+            }
+        }
+        Ok(groups)
+    }
+
+    /// The moment at which a posted notice ends; without days it hangs until the step is done.
+    fn ends(procedure: &Procedure, case: &CaseFile) -> i64 {
+        let step = procedure.steps.get(case.step);
+        let days = step.and_then(|step| Some((step.days?, step.working)));
+        days.map_or(i64::MAX, |(days, working)| flow::ends(case.posted.unwrap_or(0), days, working))
+    }
+
+    fn notice(&self, (id, procedure, cases): &Group<'_>) -> Option<Notice> {
+        let first = cases.first()?;
+        let step = procedure.steps.get(first.step)?;
+        let day = |at: i64| figures::day(at.div_euclid(DAY), self.language);
+        let ends = Self::ends(procedure, first);
+        let trail = self.places.trail(&first.division, self.language);
+        Some(Notice {
+            id: id.clone(),
+            procedure: text_in(&procedure.title, self.language.id()).to_owned(),
+            step: text_in(&step.title, self.language.id()).to_owned(),
+            place: trail.iter().map(|place| place.name.as_str()).collect::<Vec<_>>().join(" "),
+            from: day(first.posted?),
+            to: if ends == i64::MAX { String::new() } else { day(ends - 1) },
+            count: cases.len(),
+        })
+    }
+
+    /// Notices that hang now in a division or below.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn on_show(&self, division: &str) -> Result<Vec<Notice>, StoreError> {
+        Ok(self.groups(division).await?.iter().filter_map(|group| self.notice(group)).collect())
+    }
+
+    /// A notice that hangs now.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn one(&self, id: &str) -> Result<Option<Posted>, StoreError> {
+        let division = id.split('.').nth(2).unwrap_or_default();
+        let groups = self.groups(division).await?;
+        let Some(group) = groups.iter().find(|(known, ..)| known == id) else { return Ok(None) };
+        let (_, procedure, cases) = group;
+        let (Some(notice), Some(says)) = (self.notice(group), &procedure.notice) else { return Ok(None) };
+        let register = match procedure.subject {
+            Entity::Register(register) => Some(register),
+            Entity::Level(_) => None,
+        };
+        let fields = register.and_then(|id| self.pack().registers.get(id.index())).map(|found| found.fields.as_slice());
+        let shown: Vec<_> = says.shows.iter().filter_map(|at| Some((*at, fields?.get(usize::from(*at))?))).collect();
+        let mut rows = Vec::new();
+        for case in cases {
+            let (Some(register), Some(record)) = (register, case.record) else { continue };
+            let Some(record) = self.facts.reader().by_id(register, RecordId(record)).await? else { continue };
+            let cells = shown.iter().map(|(at, field)| {
+                let value = record.values.get(usize::from(*at)).and_then(Option::as_ref);
+                file::cell(self.pack(), field, value, self.places, self.language).text
+            });
+            rows.push(cells.collect());
+        }
+        let step = cases.first().and_then(|case| procedure.steps.get(case.step));
+        let by = step.and_then(|step| self.pack().roles.get(step.role.index()));
+        Ok(Some(Posted {
+            words: text_in(&says.words, self.language.id()).to_owned(),
+            columns: shown.iter().map(|(_, field)| text_in(&field.title, self.language.id()).to_owned()).collect(),
+            rows: if shown.is_empty() { Vec::new() } else { rows },
+            phone: says.phone.clone(),
+            by: by.map(|role| text_in(&role.title, self.language.id()).to_owned()).unwrap_or_default(),
+            division: division.to_owned(),
+            notice,
+        }))
+    }
+}
+
+/// Takes what somebody without an account asks: the record, and a case of it; its code.
+///
+/// # Errors
+/// The procedure takes none, or the store fails; then nothing was taken.
+pub async fn take(
+    store: &Store,
+    procedure: &Procedure,
+    division: &str,
+    values: &[(u16, Option<Value>)],
+    now: i64,
+) -> Result<String, StoreError> {
+    let (Some(asks), Entity::Register(register)) = (&procedure.asks, procedure.subject) else {
+        return Err(StoreError::Absent(procedure.id.clone()));
+    };
+    let pack = store.pack();
+    let today = (now / DAY) as i32;
+    let mut all: Vec<(u16, Option<Value>)> = values.to_vec();
+    all.extend(asks.set.iter().map(|(field, set)| (*field, set.on(today))));
+    let key = pack.registers.get(register.index()).and_then(|definition| definition.key);
+    if let Some(key) = key.filter(|key| all.iter().all(|(field, _)| field != key)) {
+        all.push((key, Some(Value::Text(code()?))));
+    }
+    let actor = Actor::console("public");
+    let mut change = store.change(&Scope::division(division), &actor, "", now).await?;
+    let id = change.insert(register, &Owner::Division(division.to_owned()), None, &all).await?;
+    change.commit().await?;
+    let facts = Facts::new(store.clone(), &Scope::division(division));
+    let record = record(&facts, register, id).await?;
+    let subject = Subject::Record(record);
+    let frozen = freeze(&facts, procedure, &subject, Grounds::default()).await?;
+    let case = new_case(pack, procedure, &subject, &frozen, now)?;
+    let mut change = store.change(&Scope::division(division), &actor, "", now).await?;
+    change.open_case(&case).await?;
+    change.commit().await?;
+    Ok(case.code)
+}
+
+async fn record(facts: &Facts, register: RegisterId, id: RecordId) -> Result<Record, StoreError> {
+    let found = facts.reader().by_id(register, id).await?;
+    found.ok_or_else(|| StoreError::Absent(format!("~{}", id.0)))
+}
