@@ -1,6 +1,6 @@
 //! Accounts of the demo: one for each role of the pack, in places that have people. Only over synthetic people.
 
-use bangfu_policy::model::{Entity, Pack, Right, text_in};
+use bangfu_policy::model::{Entity, Pack, RegisterId, Right, text_in};
 use bangfu_store::{Actor, ListQuery, Scope, Store, StoreError};
 use serde::Serialize;
 
@@ -66,13 +66,20 @@ fn login(role: &str) -> String {
     role.chars().take(40).collect()
 }
 
-/// The division of the first record of a register that lies in the lowest level.
+/// The division of the first record of the register in the lowest level that most others belong to.
 async fn lowest_with_people(store: &Store, pack: &Pack) -> Result<Option<String>, StoreError> {
     let Some(lowest) = pack.levels.len().checked_sub(1) else { return Ok(None) };
     let lies = |entity: Entity| matches!(entity, Entity::Level(level) if level.index() == lowest);
     let reader = store.reader(&Scope::everything());
-    for (index, _) in pack.registers.iter().enumerate().filter(|(_, register)| lies(register.parent)) {
-        let register = bangfu_policy::model::RegisterId(index as u16);
+    let ids = (0..pack.registers.len()).map(|index| RegisterId(index as u16));
+    let mut units: Vec<RegisterId> =
+        ids.filter(|id| pack.registers.get(id.index()).is_some_and(|register| lies(register.parent))).collect();
+    // People have most that belongs to them.
+    let below = |id: &RegisterId| {
+        pack.registers.iter().filter(|register| register.parent == Entity::Register(*id)).count()
+    };
+    units.sort_by_key(|id| std::cmp::Reverse(below(id)));
+    for register in units {
         let query = ListQuery { limit: 1, ..ListQuery::default() };
         if let Some(record) = reader.list(register, &query).await?.records.first() {
             return Ok(Some(record.division.clone()));
