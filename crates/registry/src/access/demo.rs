@@ -75,9 +75,8 @@ async fn lowest_with_people(store: &Store, pack: &Pack) -> Result<Option<String>
     let mut units: Vec<RegisterId> =
         ids.filter(|id| pack.registers.get(id.index()).is_some_and(|register| lies(register.parent))).collect();
     // People have most that belongs to them.
-    let below = |id: &RegisterId| {
-        pack.registers.iter().filter(|register| register.parent == Entity::Register(*id)).count()
-    };
+    let below =
+        |id: &RegisterId| pack.registers.iter().filter(|register| register.parent == Entity::Register(*id)).count();
     units.sort_by_key(|id| std::cmp::Reverse(below(id)));
     for register in units {
         let query = ListQuery { limit: 1, ..ListQuery::default() };
