@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{ROOT, figures, problem, records};
 use crate::site::Shared;
+use crate::site::access::COOKIE;
 
 /// An operation.
 pub struct Operation {
@@ -240,7 +241,14 @@ pub fn document(site: &Shared, language: Language) -> Json {
         "servers": [{ "url": "/" }],
         "tags": tags,
         "paths": paths,
-        "components": { "schemas": schemas },
+        "security": [{ "token": [] }, { "session": [] }],
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer" },
+                "session": { "type": "apiKey", "in": "cookie", "name": COOKIE },
+            },
+        },
     })
 }
 
