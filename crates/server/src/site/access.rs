@@ -85,7 +85,10 @@ pub async fn guard(site: Shared, access: [Access; 2], request: Request, next: Ne
         named.as_ref().and_then(|all| all.iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()))
     };
     let interface = parts.uri.path().starts_with(api::ROOT);
-    match allowed(&site, &who, access, param("id").as_deref(), param("code").as_deref()) {
+    // A token is for the interface: pages make tokens, decide cases and show secrets, which programs never do.
+    let nobody = Who::nobody();
+    let who = if who.program && !interface { &nobody } else { &*who };
+    match allowed(&site, who, access, param("id").as_deref(), param("code").as_deref()) {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(Denied::SignIn) if interface => Problem::new("sign-in", "send a session or a token").into_response(),
         Err(Denied::SignIn) => {
@@ -97,7 +100,7 @@ pub async fn guard(site: Shared, access: [Access; 2], request: Request, next: Ne
         Err(Denied::SetUp) => Redirect::to("/account").into_response(),
         Err(Denied::Register(id)) => PageError::Forbidden(id).into_response(),
         // Those who see no records begin at what they do.
-        Err(Denied::Right) if parts.uri.path() == "/" && reads => Redirect::to(home(&who)).into_response(),
+        Err(Denied::Right) if parts.uri.path() == "/" && reads => Redirect::to(home(who)).into_response(),
         Err(Denied::Right) => PageError::Forbidden(String::new()).into_response(),
         Err(Denied::Division(code)) => PageError::not_found("division", code).into_response(),
     }

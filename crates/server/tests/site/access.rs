@@ -465,6 +465,18 @@ async fn a_token_reads_as_its_owner_and_writes_only_if_it_may() {
     let writes = make("1").await;
     let incomplete = ask(&writes, "POST", "/api/v1/registers/household/records", &body).await;
     assert_eq!(incomplete.status, StatusCode::UNPROCESSABLE_ENTITY, "it is read, and found incomplete");
+    // It makes no other token, opens no page and decides nothing.
+    for (address, body) in [
+        ("/account/tokens", "name=x&days=9&writes=1"),
+        ("/cases/new", "procedure=entry_correction&subject=~1"),
+        ("/registry/person/~1/clear", "reason=x"),
+    ] {
+        let request =
+            Request::builder().method("POST").uri(address).header("authorization", format!("Bearer {writes}"));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let sent = send(&router, request.body(Body::from(body)).unwrap()).await;
+        assert_eq!(sent.status, StatusCode::SEE_OTHER, "{address}: {}", sent.text);
+    }
     // Ended by its owner, it is worth nothing.
     let login = format!("banner_office.{banner}");
     let account = store.account(&login).await.unwrap().unwrap();
