@@ -26,8 +26,6 @@ pub struct Account {
     pub factor_step: i64,
     /// Whether signing in is refused.
     pub blocked: bool,
-    /// Whether the password must be changed.
-    pub renew: bool,
     /// Wrong passwords in a row.
     pub failed: i64,
     /// Until when signing in is refused after wrong passwords, milliseconds since 1970-01-01 UTC.
@@ -62,7 +60,6 @@ pub(crate) fn account(row: &SqliteRow) -> Result<Account, sqlx::Error> {
         factor: row.try_get("factor")?,
         factor_step: row.try_get("factor_step")?,
         blocked: row.try_get("blocked")?,
-        renew: row.try_get("renew")?,
         failed: row.try_get("failed")?,
         locked_until: row.try_get("locked_until")?,
         made: row.try_get("made")?,
@@ -112,26 +109,41 @@ impl Store {
         Ok(rows.iter().map(held).collect::<Result<_, _>>()?)
     }
 
-    /// Remembers what came of a password or code: not in the journal, because a wrong one is not a change.
+    /// Counts a wrong password or code; after so many in a row the account is locked until then. Returns until when it
+    /// is locked. Not in the journal, because a wrong one is no change.
     ///
     /// # Errors
     /// The database refuses.
-    pub async fn attempted(
-        &self,
-        account: i64,
-        failed: i64,
-        locked_until: i64,
-        factor_step: i64,
-    ) -> Result<(), StoreError> {
+    pub async fn failed(&self, account: i64, most: i64, until: i64) -> Result<i64, StoreError> {
         let mut writer = self.free_writer().await;
-        sqlx::query("update account set failed = ?, locked_until = ?, factor_step = ? where id = ?")
-            .bind(failed)
-            .bind(locked_until)
-            .bind(factor_step)
-            .bind(account)
-            .execute(&mut *writer)
-            .await?;
-        Ok(())
+        // One statement: guesses that come at once are all counted.
+        let row = sqlx::query(
+            "update account set locked_until = case when failed + 1 >= ?2 then ?3 else locked_until end, \
+             failed = case when failed + 1 >= ?2 then 0 else failed + 1 end where id = ?1 returning locked_until",
+        )
+        .bind(account)
+        .bind(most)
+        .bind(until)
+        .fetch_one(&mut *writer)
+        .await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// Forgets wrong passwords, and takes the step of a code; whether it was not taken before.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn passed(&self, account: i64, factor_step: Option<i64>) -> Result<bool, StoreError> {
+        let mut writer = self.free_writer().await;
+        let done = sqlx::query(
+            "update account set failed = 0, locked_until = 0, factor_step = coalesce(?2, factor_step) \
+             where id = ?1 and (?2 is null or factor_step < ?2)",
+        )
+        .bind(account)
+        .bind(factor_step)
+        .execute(&mut *writer)
+        .await?;
+        Ok(done.rows_affected() > 0)
     }
 }
 
@@ -142,8 +154,8 @@ impl Change {
     /// The login is taken, or the database refuses.
     pub async fn make_account(&mut self, login: &str, name: &str) -> Result<i64, StoreError> {
         let made = sqlx::query(
-            "insert into account (login, name, secret, factor_step, blocked, renew, failed, locked_until, made) \
-             values (?, ?, '', 0, 0, 0, 0, 0, ?) on conflict (login) do nothing",
+            "insert into account (login, name, secret, factor_step, blocked, failed, locked_until, made) \
+             values (?, ?, '', 0, 0, 0, 0, ?) on conflict (login) do nothing",
         )
         .bind(login)
         .bind(name)
@@ -157,13 +169,13 @@ impl Change {
         Ok(made.last_insert_rowid())
     }
 
-    /// Sets the hash of a password; `renew`: it must be changed at the next sign-in.
+    /// Sets the hash of a password.
     ///
     /// # Errors
     /// There is no such account, or the database refuses.
-    pub async fn set_password(&mut self, login: &str, secret: &str, renew: bool) -> Result<(), StoreError> {
-        let set = "update account set secret = ?2, renew = ?3, failed = 0, locked_until = 0 where login = ?1";
-        let done = sqlx::query(set).bind(login).bind(secret).bind(renew).execute(&mut *self.connection).await?;
+    pub async fn set_password(&mut self, login: &str, secret: &str) -> Result<(), StoreError> {
+        let set = "update account set secret = ?2, failed = 0, locked_until = 0 where login = ?1";
+        let done = sqlx::query(set).bind(login).bind(secret).execute(&mut *self.connection).await?;
         self.told("password", login, done.rows_affected(), json!({ "login": login })).await
     }
 

@@ -146,6 +146,13 @@ impl Store {
         connection
     }
 
+    /// The connection that writes, if nobody writes now.
+    pub(crate) async fn writer_if_free(&self) -> Option<OwnedMutexGuard<SqliteConnection>> {
+        let mut connection = std::sync::Arc::clone(&self.writer).try_lock_owned().ok()?;
+        let _ = connection.execute("rollback").await;
+        Some(connection)
+    }
+
     /// Begins a change; others wait. `at` is milliseconds since 1970-01-01 UTC.
     ///
     /// # Errors

@@ -39,7 +39,7 @@ create index if not exists attachment_record on attachment (register, record);
 create index if not exists attachment_hash on attachment (hash);
 create table if not exists account (
   id integer primary key autoincrement, login text not null unique, name text not null, secret text not null,
-  factor blob, factor_step integer not null, blocked integer not null, renew integer not null, failed integer not null,
+  factor blob, factor_step integer not null, blocked integer not null, failed integer not null,
   locked_until integer not null, made integer not null);
 create table if not exists held (
   id integer primary key autoincrement, account integer not null references account, role text not null,

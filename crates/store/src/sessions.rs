@@ -109,8 +109,10 @@ impl Store {
             .fetch_optional(&self.readers)
             .await?;
         let Some(owner) = row.as_ref().map(account).transpose()? else { return Ok(None) };
-        if now - found.seen >= MINUTE {
-            let mut writer = self.free_writer().await;
+        // Whoever writes much for long does not hold up those who only look: then it is noted by a later request.
+        if now - found.seen >= MINUTE
+            && let Some(mut writer) = self.writer_if_free().await
+        {
             let set = "update session set seen = ? where hash = ?";
             sqlx::query(set).bind(now).bind(hash).execute(&mut *writer).await?;
         }

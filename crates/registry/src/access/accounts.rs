@@ -88,7 +88,7 @@ pub async fn choose_password(store: &Store, actor: &Actor, login: &str, typed: &
     let hashed = tokio::task::spawn_blocking(move || password::hash(&typed)).await;
     let secret = hashed.ok().flatten().ok_or(NotGiven::Chance)?;
     let mut change = store.change(&Scope::nothing(), actor, "", now).await?;
-    change.set_password(login, &secret, false).await?;
+    change.set_password(login, &secret).await?;
     change.commit().await?;
     Ok(())
 }

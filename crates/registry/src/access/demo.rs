@@ -52,7 +52,7 @@ pub async fn make(store: &Store, now: i64) -> Result<usize, StoreError> {
         let name = pack.policy.languages.first().map_or("", |language| text_in(&role.title, language));
         let login = login(&role.id);
         change.make_account(&login, name).await?;
-        change.set_password(&login, &secret, false).await?;
+        change.set_password(&login, &secret).await?;
         if role.second_factor {
             change.set_factor(&login, factor.as_deref()).await?;
         }

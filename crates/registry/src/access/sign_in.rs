@@ -67,18 +67,20 @@ pub async fn sign_in(
         return Err(Refused::Locked(account.locked_until));
     }
     let step = match account.factor.as_deref().filter(|_| right) {
-        None => Some(account.factor_step),
+        None => Some(None),
         Some(_) if code.trim().is_empty() => return Err(Refused::Code),
         Some(sealed) => Factor::open(store.keys(), sealed)
-            .and_then(|factor| factor.check(code, now.max(0) as u64 / 1000, account.factor_step)),
+            .and_then(|factor| factor.check(code, now.max(0) as u64 / 1000, account.factor_step))
+            .map(Some),
     };
-    let Some(step) = step.filter(|_| right) else {
-        let failed = account.failed + 1;
-        let locked = if failed >= MOST_FAILED { now + LOCKED } else { 0 };
-        store.attempted(account.id, if locked > 0 { 0 } else { failed }, locked, account.factor_step).await?;
-        return Err(if locked > 0 { Refused::Locked(locked) } else { Refused::Wrong });
+    let passed = match step.filter(|_| right) {
+        Some(step) => store.passed(account.id, step).await?,
+        None => false,
     };
-    store.attempted(account.id, 0, 0, step).await?;
+    if !passed {
+        let locked = store.failed(account.id, MOST_FAILED, now + LOCKED).await?;
+        return Err(if locked > now { Refused::Locked(locked) } else { Refused::Wrong });
+    }
     let text = begin(store, account.id, None, (Kind::Site, browser, true), now, now + LONGEST).await?;
     Ok(SignedIn { text, account })
 }

@@ -35,8 +35,6 @@ pub struct Who {
     pub rights: BTreeSet<Right>,
     /// What is seen and changed.
     pub scope: Scope,
-    /// Whether a password must be chosen before anything else.
-    pub renew: bool,
     /// Whether the second factor must be set up before anything else.
     pub enrol: bool,
     /// Whether it is a program with a token.
@@ -69,7 +67,6 @@ impl Who {
             scope: scope(pack, role, post.as_ref(), writes),
             post,
             posts,
-            renew: account.renew,
             enrol: second && account.factor.is_none(),
             program: false,
         }

@@ -149,7 +149,7 @@ pub fn allowed(
     if access == Access::Account {
         return Ok(());
     }
-    if who.renew || who.enrol {
+    if who.enrol {
         return Err(Denied::SetUp);
     }
     let registers: Vec<RegisterId> = register.and_then(|id| site.pack.register(id)).into_iter().collect();

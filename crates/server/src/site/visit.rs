@@ -108,7 +108,7 @@ impl Visit {
             "name": who.name,
             "role": title,
             "place": place,
-            "reads": role.is_some_and(|role| !role.reads.is_empty()) && !who.renew && !who.enrol,
+            "reads": role.is_some_and(|role| !role.reads.is_empty()) && !who.enrol,
             "rights": rights,
         })
     }

@@ -54,7 +54,6 @@ fn person(site: &Site, role: &Role, division: &str) -> Who {
         factor: Some(Vec::new()),
         factor_step: 0,
         blocked: false,
-        renew: false,
         failed: 0,
         locked_until: 0,
         made: 0,

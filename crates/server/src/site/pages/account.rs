@@ -69,7 +69,6 @@ async fn page(site: &Shared, visit: &Visit, error: &str, token: &str) -> Page {
         error,
         token,
         login => who.login,
-        renew => who.renew,
         enrol => who.enrol,
         posts,
         sessions,

@@ -1,11 +1,11 @@
 //! Signing in and out, the one-time link, and the accounts of the demo.
 
 use axum::Form;
-use axum::extract::{Path, Query};
+use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use bangfu_registry::access::accounts::{NotGiven, choose_password};
-use bangfu_registry::access::{Refused, demo, sign_in};
+use bangfu_registry::access::accounts::choose_password;
+use bangfu_registry::access::{Refused, demo, password, sign_in};
 use bangfu_registry::store::{Actor, Scope};
 use serde_json::json;
 
@@ -121,20 +121,22 @@ pub async fn choose(
     if sent.whole("password") != sent.whole("again") {
         return again("unequal");
     }
-    let actor = Actor::person(&account.login, "", "");
-    match choose_password(&site.store, &actor, &account.login, sent.whole("password"), now).await {
-        Ok(()) => {}
-        Err(NotGiven::Weak(weak)) => return again(weak.word()),
-        Err(other) => return Err(PageError::Failed(other.to_string())),
+    if let Err(weak) = password::accept(&account.login, sent.whole("password")) {
+        return again(weak.word());
     }
+    // Of two who follow the link at once one is the owner of the password.
     if sign_in::follow(&site.store, &link, now, true).await?.is_none() {
         return Err(PageError::not_found("link", ""));
     }
+    let actor = Actor::person(&account.login, "", "");
+    choose_password(&site.store, &actor, &account.login, sent.whole("password"), now)
+        .await
+        .map_err(|error| PageError::Failed(error.to_string()))?;
     Ok(Redirect::to("/sign-in?ready=1").into_response())
 }
 
 /// The accounts of the demo: what each sees, and a way in.
-pub async fn demo(site: Shared, visit: Visit, Query(_): Query<Vec<(String, String)>>) -> Page {
+pub async fn demo(site: Shared, visit: Visit) -> Page {
     if !site.synthetic {
         return Err(PageError::not_found("page", "/demo-accounts"));
     }
