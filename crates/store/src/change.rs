@@ -272,6 +272,11 @@ impl Change {
         self.enter("clear", &id, Some(record.id), &record.division, "{}".to_owned()).await
     }
 
+    /// The last journal entry of the change so far.
+    pub fn entry(&self) -> JournalSeq {
+        JournalSeq(self.seq)
+    }
+
     /// Makes the change lasting; returns the last journal entry.
     ///
     /// # Errors

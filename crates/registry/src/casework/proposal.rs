@@ -76,7 +76,7 @@ pub struct Proposal {
     pub changed: i64,
     /// Hash of the policy.
     pub policy: String,
-    /// Field → value, as the journal writes them; secret fields masked.
+    /// Field → value, as the journal writes them; without secret fields.
     pub facts: serde_json::Map<String, Json>,
     /// What the last determination said.
     pub grounds: Grounds,
@@ -97,16 +97,17 @@ pub async fn freeze(
     if let (Subject::Record(record), Entity::Register(register)) = (subject, procedure.subject) {
         proposal.version = record.version;
         proposal.changed = facts.reader().last_change(register, record.id.0).await?;
-        if let Some(definition) = pack.registers.get(register.index()) {
-            let values = definition.fields.iter().zip(&record.values);
-            proposal.facts = values
-                .filter_map(|(field, value)| {
-                    value.as_ref().map(|value| (field.id.clone(), json::value(pack, field, Some(value))))
-                })
-                .collect();
-        }
+        proposal.facts = facts_of(pack, record);
     }
     Ok(proposal)
+}
+
+/// Open fields of a record, as the journal writes them: secret ones stay out of what is frozen.
+pub(super) fn facts_of(pack: &Pack, record: &Record) -> serde_json::Map<String, Json> {
+    let fields = pack.registers.get(record.register.index()).map(|found| found.fields.as_slice()).unwrap_or_default();
+    let open = fields.iter().zip(&record.values).filter(|(field, _)| !field.secret);
+    open.filter_map(|(field, value)| Some((field.id.clone(), json::value(pack, field, Some(value.as_ref()?)))))
+        .collect()
 }
 
 /// Whether the facts changed since a proposal was frozen.

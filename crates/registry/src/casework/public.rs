@@ -3,13 +3,13 @@
 //! A notice shows the fields that the procedure names, and those only; the loader refuses secret ones. When its days
 //! are over nobody outside sees it any more.
 
-use bangfu_policy::model::{Entity, Pack, Procedure, RegisterId, Value, text_in};
+use bangfu_policy::model::{Entity, Pack, Procedure, Value, text_in};
 use bangfu_store::{Actor, CaseFile, CaseQuery, CaseState, Owner, Record, RecordId, Scope, Store, StoreError};
 use serde::Serialize;
 
 use super::acts::{code, new_case};
 use super::flow::{self, DAY};
-use super::proposal::{Grounds, Subject, freeze};
+use super::proposal::{Proposal, Subject, facts_of};
 use crate::views::facts::Facts;
 use crate::views::figures::{self, Language};
 use crate::views::file;
@@ -198,19 +198,20 @@ pub async fn take(
     let actor = Actor::console("public");
     let mut change = store.change(&Scope::division(division), &actor, "", now).await?;
     let id = change.insert(register, &Owner::Division(division.to_owned()), None, &all).await?;
-    change.commit().await?;
-    let facts = Facts::new(store.clone(), &Scope::division(division));
-    let record = record(&facts, register, id).await?;
-    let subject = Subject::Record(record);
-    let frozen = freeze(&facts, procedure, &subject, Grounds::default()).await?;
-    let case = new_case(pack, procedure, &subject, &frozen, now)?;
-    let mut change = store.change(&Scope::division(division), &actor, "", now).await?;
+    let mut values = vec![None; pack.registers.get(register.index()).map_or(0, |definition| definition.fields.len())];
+    for (field, value) in all {
+        if let Some(place) = values.get_mut(usize::from(field)) {
+            *place = value;
+        }
+    }
+    let division = division.to_owned();
+    let changed = change.entry().0;
+    let record = Record { id, register, version: 1, division, parent: None, period: None, changed, values };
+    let mut frozen = Proposal { policy: pack.hash.clone(), version: 1, ..Proposal::default() };
+    frozen.changed = changed;
+    frozen.facts = facts_of(pack, &record);
+    let case = new_case(pack, procedure, &Subject::Record(record), &frozen, now)?;
     change.open_case(&case).await?;
     change.commit().await?;
     Ok(case.code)
-}
-
-async fn record(facts: &Facts, register: RegisterId, id: RecordId) -> Result<Record, StoreError> {
-    let found = facts.reader().by_id(register, id).await?;
-    found.ok_or_else(|| StoreError::Absent(format!("~{}", id.0)))
 }

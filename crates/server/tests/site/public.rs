@@ -111,6 +111,12 @@ async fn a_notice_is_on_show_for_its_days_and_tells_no_secret() {
     assert_eq!(gone.status, StatusCode::NOT_FOUND);
 }
 
+/// The case of a code, read anew.
+async fn registry_case(code: &str) -> CaseFile {
+    let site = open().await;
+    site.store.reader(&Scope::everything()).case_of_code(code).await.unwrap().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_complaint_is_taken_and_waits_for_the_banner() {
     let site = open().await;
@@ -142,6 +148,14 @@ async fn a_complaint_is_taken_and_waits_for_the_banner() {
     let code = taken.text.split("<code class=\"long\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
     let found = get(&router, &format!("/public?code={code}"), "lang=en").await.text;
     assert!(found.contains("Complaint") && !found.contains("not paid"));
+    // Its facts are those of the record: it need not be submitted again.
+    let waits = registry_case(&code).await;
+    assert!(!waits.proposal.contains("15900000000"), "a secret is frozen: {}", waits.proposal);
+    let page = get(&router, &format!("/cases/{}", waits.id), &format!("lang=en; session={office}")).await.text;
+    assert!(
+        page.contains("not paid") && page.contains("value=\"done\"") && !page.contains("The facts changed"),
+        "{page}"
+    );
     let work = get(&router, "/work?procedure=complaint_handling", &format!("lang=en; session={office}")).await.text;
     assert!(work.contains("type=\"checkbox\""), "{work}");
     for _ in 0..4 {
