@@ -147,15 +147,28 @@ fn event(row: &SqliteRow) -> Result<CaseEvent, sqlx::Error> {
 }
 
 impl Reader {
-    /// A case within the scope. Whether its subject's register is seen is asked by the caller.
+    /// Ids of the registers and levels whose cases are seen, as one argument; none: all.
+    fn subjects_seen(&self) -> Option<String> {
+        let seen = self.scope.registers.as_ref()?;
+        let pack = &self.store.pack;
+        let registers = seen.iter().filter_map(|id| pack.registers.get(id.index())).map(|register| &register.id);
+        let levels = pack.levels.iter().map(|level| &level.id);
+        let ids: Vec<&String> = registers.chain(levels).collect();
+        Some(serde_json::to_string(&ids).unwrap_or_default())
+    }
+
+    /// A case within the scope.
     ///
     /// # Errors
     /// The database refuses.
     pub async fn case(&self, id: i64) -> Result<Option<CaseFile>, StoreError> {
-        let row = sqlx::query("select * from case_file where id = ? and division >= ? and division < ?")
+        let text = "select * from case_file where id = ?1 and division >= ?2 and division < ?3 and \
+                    (?4 is null or subject in (select value from json_each(?4)))";
+        let row = sqlx::query(text)
             .bind(id)
             .bind(&self.scope.division)
             .bind(after(&self.scope.division))
+            .bind(self.subjects_seen())
             .fetch_optional(&self.store.readers)
             .await?;
         Ok(row.as_ref().map(case).transpose()?)
@@ -205,7 +218,8 @@ impl Reader {
         let conditions = "from case_file where division >= ?1 and division < ?2 and (?3 = '' or state = ?3) and \
              (?4 is null or procedure || '#' || step in (select value from json_each(?4))) and \
              (?5 = '' or procedure = ?5) and (?6 is null or due < ?6) and \
-             (?7 = '' or subject = ?7 and (?8 is null or record = ?8)) and (?11 = 0 or posted is not null)";
+             (?7 = '' or subject = ?7 and (?8 is null or record = ?8)) and (?11 = 0 or posted is not null) and \
+             (?12 is null or subject in (select value from json_each(?12)))";
         macro_rules! bound {
             ($text:expr) => {
                 sqlx::query(sqlx::AssertSqlSafe($text))
@@ -223,10 +237,16 @@ impl Reader {
         let ends = |limit: i64| (limit, query.offset as i64, query.posted);
         let count = format!("select count(*), ?9, ?10 {conditions}");
         let (limit, offset, posted) = ends(0);
-        let count = bound!(count).bind(limit).bind(offset).bind(posted).fetch_one(&self.store.readers).await?;
+        let count = bound!(count)
+            .bind(limit)
+            .bind(offset)
+            .bind(posted)
+            .bind(self.subjects_seen())
+            .fetch_one(&self.store.readers)
+            .await?;
         let list = format!("select * {conditions} order by due is null, due, id limit ?9 offset ?10");
         let (limit, offset, posted) = ends(query.limit as i64);
-        let rows = bound!(list).bind(limit).bind(offset).bind(posted);
+        let rows = bound!(list).bind(limit).bind(offset).bind(posted).bind(self.subjects_seen());
         let rows = rows.fetch_all(&self.store.readers).await?;
         let cases = rows.iter().map(case).collect::<Result<_, _>>()?;
         Ok((cases, count.try_get::<i64, _>(0)? as u64))

@@ -211,6 +211,8 @@ async fn a_bureau_sees_its_registers_and_changes_no_others() {
             assert_eq!(new, StatusCode::FORBIDDEN, "{}", register.id);
         }
     }
+    let index = get(&bureau, "/registry", "lang=en").await.text;
+    assert!(index.contains("href=\"/registry/schooling") && !index.contains("href=\"/registry/income"), "{index}");
     // A file shows no part of a register that is not seen, and no reason that tells of one.
     let household = &registry().await.households.iter().find(|key| key.starts_with(banner)).unwrap().clone();
     let page = get(&bureau, &format!("/registry/household/{household}"), "lang=en").await.text;

@@ -328,6 +328,7 @@ async fn cases_are_opened_decided_in_bulk_and_shown_on_pages() {
     let clerk = session_at(&site, role("village_clerk"), &village).await;
     let officer = session_at(&site, role("township_officer"), &village[..9]).await;
     let outside = session_at(&site, role("banner_office"), other).await;
+    let finance = session_at(&site, role("party_committee"), &village[..6]).await;
     let household = households(&site, &village).await.remove(1);
     let address = format!("~{}", household.id.0);
     let router = signed_in_as(site, clerk.clone());
@@ -352,6 +353,11 @@ async fn cases_are_opened_decided_in_bulk_and_shown_on_pages() {
         assert_eq!(page.status, StatusCode::OK, "{}", page.text);
         assert!(page.text.contains("name=\"paper1\"") && page.text.contains(&format!("#{id}")));
     }
+    // A bureau that sees no household sees no case of one, and is not told that there are any.
+    let blind = get(&router, &case, &format!("lang=en; session={finance}")).await;
+    assert_eq!(blind.status, StatusCode::NOT_FOUND);
+    let none = get(&router, "/work?list=open", &format!("lang=en; session={finance}")).await.text;
+    assert!(!none.contains(&format!("/cases/{id}\"")), "{none}");
     // Out of scope it is not there.
     let beyond = get(&router, &case, &format!("lang=en; session={outside}")).await;
     assert_eq!(beyond.status, StatusCode::NOT_FOUND);

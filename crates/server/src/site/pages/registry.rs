@@ -43,6 +43,9 @@ pub async fn index(site: Shared, visit: Visit) -> Page {
     let mut registers = Vec::new();
     for n in 0..site.pack.registers.len() {
         let id = RegisterId(n as u16);
+        if !site.facts.scope().sees(id) {
+            continue;
+        }
         let Some(view) = reference::register(&site.pack, id, visit.language) else { continue };
         let count = site.facts.count(id, &visit.division).await?;
         registers.push(serde_json::json!({
