@@ -1,4 +1,4 @@
-//! The registry on SQLite: records of every register, their journal, runs and search.
+//! The registry on SQLite or PostgreSQL: records of every register, their journal, runs and search.
 //!
 //! ```text
 //! pack ─ schema ─► tables          Scope ─► Reader ─► records, batches
@@ -12,13 +12,17 @@ mod attachments;
 mod bulk;
 pub mod cases;
 pub mod change;
+mod claim;
 mod connection;
+mod database;
 pub mod divisions;
 mod edit;
 pub mod error;
 pub mod ids;
+pub mod jobs;
 pub mod journal;
 mod kept;
+mod moving;
 pub mod reader;
 pub mod rows;
 pub mod runs;
@@ -35,10 +39,13 @@ pub use accounts::{Account, Held};
 pub use attachments::{Attachment, NewFile};
 pub use cases::{CaseEvent, CaseFile, CaseQuery, CaseState};
 pub use change::{Actor, Change, Changed, Duplicates, LoadReport, Outcome};
+pub use claim::Claim;
 pub use connection::Store;
+pub use database::Address;
 pub use edit::Owner;
 pub use error::StoreError;
 pub use ids::{JournalSeq, RecordId};
+pub use jobs::Job;
 pub use journal::JournalQuery;
 pub use reader::{Filter, ListQuery, Operator, Page, Reader, Record, Sort};
 pub use rows::Row;

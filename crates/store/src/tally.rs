@@ -1,8 +1,8 @@
 //! How many records have each value of a field.
 
 use bangfu_policy::model::{FieldType, RegisterId, Value};
-use sqlx::{AssertSqlSafe, Row};
 
+use crate::database::sql;
 use crate::{ListQuery, Reader, StoreError, schema};
 
 /// The records with one value of a field.
@@ -32,15 +32,18 @@ impl Reader {
         let open = |n: u16| definition.fields.get(usize::from(n)).filter(|field| !field.secret);
         let field = open(by).ok_or_else(|| StoreError::Column(format!("{by}")))?;
         let Some(conditions) = self.conditions(register, query)? else { return Ok(Vec::new()) };
-        let sum =
-            sum.and_then(open).map_or_else(|| "0".to_owned(), |field| format!("coalesce(sum(\"{}\"), 0)", field.id));
-        let sql = format!(
-            "select \"{}\", count(*), {sum} from {}{} group by 1 order by 1",
+        let sum = sum.and_then(open).map_or_else(
+            || "cast(0 as bigint)".to_owned(),
+            |field| format!("cast(coalesce(sum(\"{}\"), 0) as bigint)", field.id),
+        );
+        let text = format!(
+            "select \"{}\", count(*), {sum} from {}{} group by 1 order by {}",
             field.id,
             schema::table(definition),
-            conditions.text
+            conditions.text,
+            self.store.dialect().sorted("1", false)
         );
-        let rows = sqlx::query_with(AssertSqlSafe(sql), conditions.arguments).fetch_all(&self.store.readers).await?;
+        let rows = sql(text).bind_all(conditions.arguments).fetch_all(&self.store.readers).await?;
         rows.iter()
             .map(|row| {
                 let value = match field.ty {

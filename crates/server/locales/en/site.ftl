@@ -412,6 +412,7 @@ import-empty = The table is empty: put the rows on the first visible sheet
 import-unreadable = The file cannot be read: open it in Excel, save it as .xlsx and send it again
 import-no-header = No header was found (the first row is { $first }): name the columns as in the template, such as { $some }
 import-no-column = A column is missing: { $column }. Add it as in the template
+import-interrupted = The program stopped while it was at this list. Either all of it was taken or nothing: send the list again – rows that are in the registry already change nothing.
 import-failed = The import was not finished and nothing was written: try again later; if it still fails, ask the administrator, the log says why
 upload-nothing = Choose a file; an empty one cannot be sent
 upload-too-large = The file is larger than { $n } MB: split or compress it

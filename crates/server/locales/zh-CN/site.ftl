@@ -412,6 +412,7 @@ import-empty = 表格中没有内容：请把数据放在第一张可见的工�
 import-unreadable = 文件无法读取：请在 Excel 中打开，另存为 .xlsx 再上传
 import-no-header = 没有找到表头（第一行是{ $first }）：列名请与模板一致，如 { $some }
 import-no-column = 缺少必需的列：{ $column }。请按模板补上
+import-interrupted = 程序在处理这份名单时停止了。名单要么全部导入，要么完全没有导入：请重新上传，已经在册的行不会有任何改变。
 import-failed = 导入没有完成，未写入任何数据：请稍后再试；如仍不行，请联系管理员，日志中有原因
 upload-nothing = 请选择文件；空文件无法上传
 upload-too-large = 文件超过 { $n } MB：请拆分或压缩后再上传

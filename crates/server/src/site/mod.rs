@@ -73,6 +73,8 @@ pub struct Site {
 /// Where a site finds what it shows.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
+    /// The data folder, where files of records and imports lie.
+    pub data: PathBuf,
     /// Folder of the pack, whose `data/*.geojson` are the boundaries.
     pub pack_folder: PathBuf,
     /// Folder of the last run's results; none: no run yet.
@@ -97,7 +99,7 @@ impl Site {
         let (results, snapshot) = read_run(&pack, sources)?;
         Ok(Self {
             boundaries: boundaries(&sources.pack_folder)?,
-            data: store.path().parent().map(Path::to_owned).unwrap_or_default(),
+            data: sources.data.clone(),
             locales: packs::locales(&sources.pack_folder)?,
             store,
             results: results.map(Arc::new),
@@ -182,8 +184,6 @@ pub struct Inner {
     pub texts: Arc<texts::Texts>,
     /// Style and scripts.
     pub assets: Arc<assets::Assets>,
-    /// Imports under way.
-    pub jobs: jobs::Jobs,
     /// Who sent public forms lately.
     pub senders: pages::public::Senders,
     /// Who looked at what, until it is written.
@@ -274,11 +274,10 @@ impl Shared {
                 }
             });
         }
-        let jobs = jobs::Jobs::default();
         let senders = pages::public::Senders::default();
         let looks = looks::Looks::new(site.store.clone());
         let (facts, who) = (site.facts(&Scope::nothing()), Arc::new(Who::nobody()));
-        Ok(Self { inner: Arc::new(Inner { site, texts, assets, jobs, senders, looks, templates }), facts, who })
+        Ok(Self { inner: Arc::new(Inner { site, texts, assets, senders, looks, templates }), facts, who })
     }
 
     /// The site as somebody sees it.

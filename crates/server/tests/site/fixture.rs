@@ -22,6 +22,8 @@ use bangfu_server::site::{self, Site, Sources};
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
+use crate::place;
+
 /// 2016-12-31.
 const AS_OF: i32 = 17_166;
 /// 2023-12-31: the monitoring of the 2020s has begun, and the demo has incomes of that year.
@@ -68,7 +70,7 @@ fn pack_with_books() -> Pack {
 
 pub(crate) async fn store(folder: &Path, pack: &Arc<Pack>) -> Store {
     let keys = SecretKeys::open_or_create(&folder.join("keys")).unwrap();
-    Store::open(&folder.join("registry.sqlite"), Arc::clone(pack), keys).await.unwrap()
+    Store::open(&place::address(folder).await, Arc::clone(pack), keys).await.unwrap()
 }
 
 async fn make() -> Registry {
@@ -283,6 +285,7 @@ async fn open_on(today: i32, results: &str) -> Site {
     let store = store(registry.folder.path(), &registry.pack).await;
     let folder = registry.folder.path();
     let sources = Sources {
+        data: folder.to_owned(),
         pack_folder: pack_folder(),
         results: Some(folder.join(results)),
         snapshot: Some(folder.join("snapshot")),

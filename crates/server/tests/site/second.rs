@@ -41,7 +41,9 @@ async fn make() -> Second {
     let folder = tempfile::tempdir().unwrap();
     let pack = Arc::new(bangfu_registry::packs::read(&pack_folder()).unwrap());
     let data = folder.path().join("data");
-    demo::create(&data, &pack, &pack_folder(), Some(PEOPLE), NOW, &|_, _| {}).await.unwrap();
+    let database = crate::place::database(&data).await;
+    let made = (Some(PEOPLE), database.as_deref());
+    demo::create(&data, &pack, &pack_folder(), made, NOW, &|_, _| {}).await.unwrap();
     let home = Home::open(&data, Arc::clone(&pack), &pack_folder()).await.unwrap();
     determine::determine(&home, AS_OF, &[], ("first", &|| NOW), &mut |_, _| {}).await.unwrap();
     home.store.close().await.unwrap();
@@ -52,6 +54,7 @@ async fn open() -> (Site, Home) {
     let second = second().await;
     let home = Home::open(&second.folder.path().join("data"), Arc::clone(&second.pack), &pack_folder()).await.unwrap();
     let sources = Sources {
+        data: home.folder.clone(),
         pack_folder: pack_folder(),
         results: Some(home.results("first")),
         snapshot: Some(home.snapshot()),

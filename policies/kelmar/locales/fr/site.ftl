@@ -467,6 +467,7 @@ import-empty = Le tableau est vide : placez les lignes sur la première feuille
 import-unreadable = Le fichier est illisible : ouvrez-le dans Excel, enregistrez-le au format .xlsx et renvoyez-le
 import-no-header = Aucun en-tête n’a été trouvé (première ligne : { $first }) : nommez les colonnes comme dans le modèle, par exemple { $some }
 import-no-column = Il manque une colonne : { $column }. Ajoutez-la comme dans le modèle
+import-interrupted = Le programme s’est arrêté pendant le traitement de cette liste. Ou bien tout a été pris, ou bien rien : renvoyez la liste, les lignes déjà au registre ne changent rien.
 import-failed = L’import n’a pas abouti et rien n’a été écrit : réessayez plus tard ; si l’échec persiste, adressez-vous à l’administrateur, la cause figure au journal
 upload-nothing = Choisissez un fichier ; un fichier vide ne peut pas être envoyé
 upload-too-large = Le fichier dépasse { $n } Mo : divisez-le ou compressez-le
