@@ -212,6 +212,10 @@ fn step(pack: &Pack, ids: &[String], at: usize, node: &Node, report: &mut Report
     let lasts = days(&mut cursor, "days", report);
     let within = days(&mut cursor, "within", report);
     let working = cursor.flag("working", report);
+    if working && !pack.calendar.has_free_days() {
+        let advice = "add `calendar: {utc_offset: …, working_days: […]}`";
+        report.say(&node.place, "the pack does not say which days are working days", advice);
+    }
     let evidence = cursor.list("evidence").into_iter().map(|node| languages(node, "evidence", true, report)).collect();
     let mut share = |key: &'static str, report: &mut Report| {
         let (text, place) = cursor.text(key, report)?;

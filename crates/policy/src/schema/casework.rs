@@ -6,6 +6,20 @@ use schemars::JsonSchema;
 
 use super::leaves::{Formula, OneOrMany, Setting, Words};
 
+/// Where a day begins, and which days are worked.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct WorkCalendar {
+    /// By how much clocks are ahead of UTC, such as "+08:00".
+    utc_offset: String,
+    /// Days of the week that are worked: mon, tue, wed, thu, fri, sat, sun.
+    working_days: OneOrMany,
+    /// By year: days or ranges (first/last) that are free. `every_year`: month-day of years that are not listed.
+    holidays: Option<BTreeMap<String, OneOrMany>>,
+    /// By year: days that are worked although the week has them free.
+    make_up_days: Option<BTreeMap<String, OneOrMany>>,
+}
+
 /// Somebody who acts in procedures.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]

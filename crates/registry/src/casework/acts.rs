@@ -4,7 +4,7 @@ use bangfu_policy::model::{Entity, Pack, Procedure, RegisterId, RegisterKind, Va
 use bangfu_store::{CaseEvent, CaseFile, CaseState, Change, Owner, Record, RecordId, Scope, StoreError};
 use serde_json::json;
 
-use super::flow::{self, Act, Cannot, DAY, With};
+use super::flow::{self, Act, Cannot, With};
 use super::proposal::{self, Grounds, Proposal, Subject};
 use crate::access::Who;
 use crate::views::facts::Facts;
@@ -70,13 +70,17 @@ pub(super) fn new_case(
         proposal: serde_json::to_string(frozen)?,
         code: code()?,
     };
-    flow::begin(procedure, &mut case, 0, now);
+    flow::begin(procedure, &mut case, 0, (&pack.calendar, now));
     Ok(case)
 }
 
 impl Desk<'_> {
     fn pack(&self) -> &Pack {
         self.facts.pack()
+    }
+
+    fn today(&self) -> i32 {
+        self.pack().calendar.day(self.now) as i32
     }
 
     /// The procedure of an id.
@@ -144,7 +148,7 @@ impl Desk<'_> {
             let cannot = if changed && act == Act::Done { Cannot::Facts } else { Cannot::Act };
             return Err(refused(cannot));
         }
-        let (mut next, body) = flow::after(procedure, &case, act, with, self.now).map_err(refused)?;
+        let (mut next, body) = flow::after(procedure, &case, act, with, (&self.pack().calendar, self.now)).map_err(refused)?;
         if act == Act::Resubmit {
             let subject = self.subject(procedure, &case).await?;
             let frozen = proposal::freeze(self.facts, procedure, &subject, grounds.unwrap_or_default()).await?;
@@ -181,7 +185,7 @@ impl Desk<'_> {
 
     /// What follows from completing a case.
     async fn follows(&self, procedure: &Procedure, case: &CaseFile) -> Result<Vec<Follows>, NotDone> {
-        let today = (self.now / DAY) as i32;
+        let today = self.today();
         // Read without the visitor's limits: who takes the last step need not see every register of the subject.
         let reader = self.facts.store().reader(&Scope::division(&case.division));
         let mut follows = Vec::new();
@@ -235,7 +239,7 @@ impl Desk<'_> {
                 }
                 let period = definition.and_then(|definition| match definition.kind {
                     RegisterKind::Entity | RegisterKind::One => None,
-                    kind => Some(bangfu_policy::period::current(kind, (self.now / DAY) as i32)),
+                    kind => Some(bangfu_policy::period::current(kind, self.today())),
                 });
                 change.insert(*register, &owner, period, &values).await?;
             }

@@ -1,14 +1,11 @@
 //! What may be done on a case, and where it then stands. No store, no clock.
 
-use bangfu_policy::model::{Pack, Procedure, Step, StepKind};
+use bangfu_policy::model::{Calendar, Pack, Procedure, Step, StepKind};
 use bangfu_store::{CaseEvent, CaseFile, CaseState};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use crate::access::Who;
-
-/// A day, milliseconds.
-pub const DAY: i64 = 86_400_000;
 
 /// What somebody does on a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -182,12 +179,12 @@ pub fn after(
     case: &CaseFile,
     act: Act,
     with: &With,
-    now: i64,
+    (calendar, now): (&Calendar, i64),
 ) -> Result<(CaseFile, Json), Cannot> {
     let step = step(procedure, case).ok_or(Cannot::Closed)?;
     let mut next = case.clone();
     let mut body = json!({ "evidence": with.evidence });
-    let to = |next: &mut CaseFile, step: usize| begin(procedure, next, step, now);
+    let to = |next: &mut CaseFile, step: usize| begin(procedure, next, step, (calendar, now));
     if matches!(act, Act::Refuse | Act::Back | Act::Object | Act::Withdraw) && with.note.is_empty() {
         return Err(Cannot::Note);
     }
@@ -201,7 +198,7 @@ pub fn after(
             // A notice lasts from the day it was posted, any other step from the day it began.
             let from = if step.kind == StepKind::Notice { case.posted } else { Some(case.since) };
             if let (Some(from), Some(days)) = (from, step.days)
-                && now < ends(from, days, step.working)
+                && now < calendar.ends(from, days, step.working)
             {
                 return Err(Cannot::Early);
             }
@@ -243,7 +240,7 @@ pub fn after(
         Act::Object => to(&mut next, step.objection.unwrap_or(0)),
         Act::Post => {
             next.posted = Some(now);
-            next.due = step.days.map(|days| ends(now, days, step.working));
+            next.due = step.days.map(|days| calendar.ends(now, days, step.working));
         }
         Act::Resubmit => to(&mut next, 0),
     }
@@ -251,40 +248,11 @@ pub fn after(
 }
 
 /// Puts a case at a step; behind the last one it is done.
-pub fn begin(procedure: &Procedure, case: &mut CaseFile, step: usize, now: i64) {
+pub fn begin(procedure: &Procedure, case: &mut CaseFile, step: usize, (calendar, now): (&Calendar, i64)) {
     (case.step, case.since, case.posted) = (step, now, None);
     let found = procedure.steps.get(step);
-    case.due = found.and_then(|step| step.within.map(|days| ends(now, days, step.working)));
+    case.due = found.and_then(|step| step.within.map(|days| calendar.ends(now, days, step.working)));
     if found.is_none() {
         (case.step, case.state) = (procedure.steps.len().saturating_sub(1), CaseState::Done);
-    }
-}
-
-/// The end of the day so many days after a moment; of working days Saturday and Sunday do not count.
-pub fn ends(from: i64, days: u16, working: bool) -> i64 {
-    let mut day = from.div_euclid(DAY);
-    let mut left = days;
-    while left > 0 {
-        day += 1;
-        // 1970-01-01 was a Thursday.
-        let weekday = (day + 3).rem_euclid(7);
-        if !working || weekday < 5 {
-            left -= 1;
-        }
-    }
-    (day + 1) * DAY
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn working_days_leave_weekends_out() {
-        // 2016-12-30 was a Friday: three working days end with Wednesday, 2017-01-04.
-        let friday = 17_165 * DAY + 5;
-        assert_eq!(ends(friday, 3, true), (17_170 + 1) * DAY);
-        assert_eq!(ends(friday, 3, false), (17_168 + 1) * DAY);
-        assert_eq!(ends(friday, 5, true), (17_172 + 1) * DAY);
     }
 }

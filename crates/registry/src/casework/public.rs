@@ -8,7 +8,6 @@ use bangfu_store::{Actor, CaseFile, CaseQuery, CaseState, Owner, Record, RecordI
 use serde::Serialize;
 
 use super::acts::{code, new_case};
-use super::flow::{self, DAY};
 use super::proposal::{Proposal, Subject, facts_of};
 use crate::views::facts::Facts;
 use crate::views::figures::{self, Language};
@@ -89,10 +88,10 @@ impl Board<'_> {
         for case in cases {
             let procedure = self.pack().procedures.iter().find(|procedure| procedure.id == case.procedure);
             let (Some(procedure), Some(posted)) = (procedure, case.posted) else { continue };
-            if procedure.notice.is_none() || Self::ends(procedure, &case) <= self.now {
+            if procedure.notice.is_none() || self.ends(procedure, &case) <= self.now {
                 continue;
             }
-            let id = format!("{}.{}.{}.{}", procedure.id, case.step, case.division, posted.div_euclid(DAY));
+            let id = format!("{}.{}.{}.{}", procedure.id, case.step, case.division, self.pack().calendar.day(posted));
             match groups.iter_mut().find(|(known, ..)| *known == id) {
                 Some((_, _, cases)) => cases.push(case),
                 None => groups.push((id, procedure, vec![case])),
@@ -102,17 +101,17 @@ impl Board<'_> {
     }
 
     /// The moment at which a posted notice ends; without days it hangs until the step is done.
-    fn ends(procedure: &Procedure, case: &CaseFile) -> i64 {
+    fn ends(&self, procedure: &Procedure, case: &CaseFile) -> i64 {
         let step = procedure.steps.get(case.step);
         let days = step.and_then(|step| Some((step.days?, step.working)));
-        days.map_or(i64::MAX, |(days, working)| flow::ends(case.posted.unwrap_or(0), days, working))
+        days.map_or(i64::MAX, |(days, working)| self.pack().calendar.ends(case.posted.unwrap_or(0), days, working))
     }
 
     fn notice(&self, (id, procedure, cases): &Group<'_>) -> Option<Notice> {
         let first = cases.first()?;
         let step = procedure.steps.get(first.step)?;
-        let day = |at: i64| figures::day(at.div_euclid(DAY), self.language);
-        let ends = Self::ends(procedure, first);
+        let day = |at: i64| figures::day(self.pack().calendar.day(at), self.language);
+        let ends = self.ends(procedure, first);
         let trail = self.places.trail(&first.division, self.language);
         Some(Notice {
             id: id.clone(),
@@ -188,7 +187,7 @@ pub async fn take(
         return Err(StoreError::Absent(procedure.id.clone()));
     };
     let pack = store.pack();
-    let today = (now / DAY) as i32;
+    let today = pack.calendar.day(now) as i32;
     let mut all: Vec<(u16, Option<Value>)> = values.to_vec();
     all.extend(asks.set.iter().map(|(field, set)| (*field, set.on(today))));
     let key = pack.registers.get(register.index()).and_then(|definition| definition.key);

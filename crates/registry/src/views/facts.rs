@@ -28,7 +28,7 @@ pub struct Facts {
 /// A change of a record.
 #[derive(Clone, Debug, Serialize)]
 pub struct Change {
-    /// When, UTC.
+    /// When.
     pub at: String,
     /// `insert`, `update`, `load` …
     pub action: String,
@@ -45,7 +45,7 @@ pub struct Change {
 pub struct RunLine {
     /// Id.
     pub id: String,
-    /// When, UTC.
+    /// When.
     pub at: String,
     /// Day of the run.
     pub as_of: String,
@@ -252,7 +252,7 @@ impl Facts {
                 (title, written("before", id), written("after", id))
             });
             Change {
-                at: figures::moment(entry.at),
+                at: figures::moment(entry.at, &self.pack().calendar),
                 fields: fields.collect(),
                 action: entry.action,
                 who: entry.actor,
@@ -295,7 +295,7 @@ impl Facts {
     pub async fn runs(&self) -> Result<Vec<RunLine>, StoreError> {
         let runs = self.store.runs().await?;
         let lines = runs.into_iter().take(20).map(|run| RunLine {
-            at: figures::moment(run.started),
+            at: figures::moment(run.started, &self.pack().calendar),
             as_of: figures::iso_day(run.as_of.into()),
             seconds: run
                 .finished

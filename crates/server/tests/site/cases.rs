@@ -2,10 +2,10 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use bangfu_policy::model::{Entity, Procedure, RegisterId, Role, StepKind, Value};
+use bangfu_policy::model::{DAY, Entity, Procedure, RegisterId, Role, StepKind, Value};
 use bangfu_registry::access::{Who, sign_in};
 use bangfu_registry::casework::acts::{Desk, NotDone};
-use bangfu_registry::casework::flow::{Act, Cannot, DAY, Votes, With};
+use bangfu_registry::casework::flow::{Act, Cannot, Votes, With};
 use bangfu_registry::casework::proposal::{Grounds, Subject};
 use bangfu_registry::store::{Actor, CaseFile, CaseState, ListQuery, Record, Scope, StoreError};
 use bangfu_registry::views::facts::Facts;

@@ -287,7 +287,7 @@ async fn open_on(today: i32, results: &str) -> Site {
         results: Some(folder.join(results)),
         snapshot: Some(folder.join("snapshot")),
         synthetic: true,
-        today,
+        fixed_day: Some(today),
     };
     Site::open(Arc::clone(&registry.pack), store, &sources).await.unwrap()
 }

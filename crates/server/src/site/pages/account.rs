@@ -3,7 +3,7 @@
 use axum::Form;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use bangfu_policy::model::{Right, text_in};
+use bangfu_policy::model::{DAY, Right, text_in};
 use bangfu_registry::access::accounts::{NotGiven, choose_password};
 use bangfu_registry::access::{Factor, password, sign_in};
 use bangfu_registry::store::Scope;
@@ -22,7 +22,6 @@ type Pairs = Form<Vec<(String, String)>>;
 
 /// Days that a token works at most.
 const TOKEN_DAYS: i64 = 366;
-const DAY: i64 = 86_400_000;
 
 /// The page.
 pub async fn show(site: Shared, visit: Visit) -> Page {
@@ -54,8 +53,8 @@ async fn page(site: &Shared, visit: &Visit, error: &str, token: &str) -> Page {
         .map(|session| {
             json!({
                 "id": hex(&session.hash), "kind": session.kind, "name": session.name, "own": session.hash == who.session,
-                "made": moment(session.made), "seen": moment(session.seen),
-                "expires": moment(session.expires), "writes": session.writes,
+                "made": moment(session.made, &site.pack.calendar), "seen": moment(session.seen, &site.pack.calendar),
+                "expires": moment(session.expires, &site.pack.calendar), "writes": session.writes,
             })
         })
         .collect();

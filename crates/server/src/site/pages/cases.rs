@@ -141,9 +141,9 @@ async fn page(site: &Shared, visit: Visit, id: i64, error: &str, sent: Option<&S
         code => case.code,
         address => address(site, procedure, &case),
         procedure => procedures::one(&site.pack, &procedure.id, visit.language),
-        done => done(procedure, &events),
+        done => done(site, procedure, &events),
         current => step.map(|_| case.step),
-        events => events.iter().map(|event| told(&visit, procedure, event)).collect::<Vec<_>>(),
+        events => events.iter().map(|event| told(site, &visit, procedure, event)).collect::<Vec<_>>(),
         facts => facts(site, &visit, procedure, &frozen),
         grounds => frozen.grounds,
         policy => frozen.policy.get(..12).unwrap_or_default(),
@@ -189,23 +189,23 @@ pub fn line(site: &Shared, visit: &Visit, case: &CaseFile, now: i64) -> Json {
         "procedure": procedure.map(|procedure| text_in(&procedure.title, language)),
         "step": step.map(|step| text_in(&step.title, language)), "role": role.map(|role| text_in(&role.title, language)),
         "place": super::registry::place_below(site, visit, &case.division),
-        "state": case.state.word(), "opened": moment(case.opened), "since": moment(case.since),
-        "posted": case.posted.map(moment), "due": case.due.map(|due| day(visit, due - 1)),
+        "state": case.state.word(), "opened": moment(case.opened, &site.pack.calendar), "since": moment(case.since, &site.pack.calendar),
+        "posted": case.posted.map(|at| moment(at, &site.pack.calendar)), "due": case.due.map(|due| day(site, visit, due - 1)),
         "overdue": case.due.is_some_and(|due| due <= now),
     })
 }
 
-fn day(visit: &Visit, at: i64) -> String {
-    bangfu_registry::views::figures::day(at.div_euclid(flow::DAY), visit.language)
+fn day(site: &Shared, visit: &Visit, at: i64) -> String {
+    bangfu_registry::views::figures::day(site.pack.calendar.day(at), visit.language)
 }
 
 /// For each step, who did it last and when.
-fn done(procedure: &Procedure, events: &[CaseEvent]) -> Vec<Option<(String, String)>> {
+fn done(site: &Shared, procedure: &Procedure, events: &[CaseEvent]) -> Vec<Option<(String, String)>> {
     let last = |n: usize| events.iter().rev().find(|event| event.step == n);
-    (0..procedure.steps.len()).map(|n| last(n).map(|event| (event.actor.clone(), moment(event.at)))).collect()
+    (0..procedure.steps.len()).map(|n| last(n).map(|event| (event.actor.clone(), moment(event.at, &site.pack.calendar)))).collect()
 }
 
-fn told(visit: &Visit, procedure: &Procedure, event: &CaseEvent) -> Json {
+fn told(site: &Shared, visit: &Visit, procedure: &Procedure, event: &CaseEvent) -> Json {
     let step = procedure.steps.get(event.step);
     let papers: Vec<(String, String)> = step
         .map(|step| papers(visit, step))
@@ -217,7 +217,7 @@ fn told(visit: &Visit, procedure: &Procedure, event: &CaseEvent) -> Json {
     let body: Json = serde_json::from_str(&event.body).unwrap_or_default();
     json!({
         "step": step.map(|step| text_in(&step.title, visit.language.id())), "act": event.act, "actor": event.actor,
-        "at": moment(event.at), "note": event.note, "papers": papers, "votes": body.get("votes"),
+        "at": moment(event.at, &site.pack.calendar), "note": event.note, "papers": papers, "votes": body.get("votes"),
     })
 }
 
