@@ -51,7 +51,7 @@ mod role;
 
 pub use board::{Exemptions, Match, MatchPart, MatchTest, View, ViewKind};
 pub use calendar::{Calendar, DAY};
-pub use procedure::{Asks, Effect, Notice, Procedure, ProcedureId, RoleId, Set, Step, StepKind};
+pub use procedure::{Asks, Effect, Notice, Procedure, ProcedureId, RoleId, Rung, Set, Step, StepKind};
 pub use role::{Right, Role};
 
 /// Where an item was written.

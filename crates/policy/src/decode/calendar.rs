@@ -50,7 +50,8 @@ pub(super) fn calendar(pack: &mut Pack, nodes: &[&Node], report: &mut Report) {
     if every_year.len() > MOST_DAYS {
         report.say(&node.place, "`every_year` has too many days", format!("name at most {MOST_DAYS}"));
     } else {
-        calendar.every_year = every_year.iter().map(|(day, _)| civil(*day)).map(|(_, month, day)| (month, day)).collect();
+        calendar.every_year =
+            every_year.iter().map(|(day, _)| civil(*day)).map(|(_, month, day)| (month, day)).collect();
     }
     let listed = holidays.into_iter().filter_map(|(year, days)| Some((year?, days)));
     calendar.holidays = listed.map(|(year, days)| (year, days.into_iter().map(|(day, _)| day).collect())).collect();

@@ -11,6 +11,7 @@ mod calendar;
 mod cases;
 mod codes;
 mod cursor;
+mod escalation;
 mod indicators;
 mod parameters;
 mod places;

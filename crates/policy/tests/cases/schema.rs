@@ -22,7 +22,7 @@ fn the_schema_in_docs_is_fresh() {
 }
 
 /// For every shape: where in a pack it stands. `?` is an unknown key, so that the decoder lists the keys it knows.
-const PLACES: [(&str, &str); 35] = [
+const PLACES: [(&str, &str); 36] = [
     ("Policy", "policy: {zzzzzzzzzzzz: 1}"),
     ("Currency", "policy: {languages: [zh, en], currency: {zzzzzzzzzzzz: 1}}"),
     ("WorkCalendar", "calendar: {zzzzzzzzzzzz: 1}"),
@@ -50,6 +50,7 @@ const PLACES: [(&str, &str); 35] = [
     ("Role", "roles: {xx: {zzzzzzzzzzzz: 1}}"),
     ("Procedure", "procedures: {xx: {zzzzzzzzzzzz: 1}}"),
     ("Step", "procedures: {xx: {subject: village, steps: [{id: a, zzzzzzzzzzzz: 1}]}}"),
+    ("Rung", "procedures: {xx: {subject: village, escalates: {zzzzzzzzzzzz: 1}}}"),
     ("Match", "matches: {xx: {zzzzzzzzzzzz: 1}}"),
     ("MatchPart", "matches: {xx: {of: village, with: village, parts: [{zzzzzzzzzzzz: 1}]}}"),
     ("Pipeline", "views: {xx: {kind: pipeline, zzzzzzzzzzzz: 1}}"),

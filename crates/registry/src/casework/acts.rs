@@ -4,7 +4,7 @@ use bangfu_policy::model::{Entity, Pack, Procedure, RegisterId, RegisterKind, Va
 use bangfu_store::{CaseEvent, CaseFile, CaseState, Change, Owner, Record, RecordId, Scope, StoreError};
 use serde_json::json;
 
-use super::flow::{self, Act, Cannot, With};
+use super::flow::{self, Act, Cannot, Standing, With};
 use super::proposal::{self, Grounds, Proposal, Subject};
 use crate::access::Who;
 use crate::views::facts::Facts;
@@ -102,7 +102,7 @@ impl Desk<'_> {
     pub async fn open(&self, procedure: &str, subject: &Subject, grounds: Grounds) -> Result<i64, NotDone> {
         let procedure = self.procedure(procedure)?;
         let first = procedure.steps.first().ok_or(NotDone::Absent)?;
-        if !flow::acts_for(self.pack(), self.who, first) || !self.who.scope.covers(subject.division()) {
+        if !flow::acts_for(self.pack(), self.who, first.role) || !self.who.scope.covers(subject.division()) {
             return Err(NotDone::Cannot(Cannot::Role));
         }
         let frozen = proposal::freeze(self.facts, procedure, subject, grounds).await?;
@@ -141,14 +141,18 @@ impl Desk<'_> {
         }
         let events = self.facts.reader().case_events(id).await?;
         let refused = |cannot| NotDone::Cannot(cannot);
-        flow::may_act(self.pack(), procedure, &case, &events, self.who).map_err(refused)?;
+        let standing = flow::may_act(self.pack(), procedure, &case, &events, self.who, self.now).map_err(refused)?;
         let frozen: Proposal = serde_json::from_str(&case.proposal).map_err(StoreError::from)?;
         let changed = proposal::changed(self.facts, procedure, case.record, &frozen).await?;
-        if !flow::acts(procedure, &case, changed).contains(&act) {
+        if !flow::acts(procedure, &case, standing, changed).contains(&act) {
             let cannot = if changed && act == Act::Done { Cannot::Facts } else { Cannot::Act };
             return Err(refused(cannot));
         }
-        let (mut next, body) = flow::after(procedure, &case, act, with, (&self.pack().calendar, self.now)).map_err(refused)?;
+        let (mut next, mut body) =
+            flow::after(procedure, &case, act, with, (&self.pack().calendar, self.now)).map_err(refused)?;
+        if standing != Standing::Own && act != Act::Urge {
+            body["taken_over"] = json!(true);
+        }
         if act == Act::Resubmit {
             let subject = self.subject(procedure, &case).await?;
             let frozen = proposal::freeze(self.facts, procedure, &subject, grounds.unwrap_or_default()).await?;

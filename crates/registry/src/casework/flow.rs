@@ -1,6 +1,6 @@
 //! What may be done on a case, and where it then stands. No store, no clock.
 
-use bangfu_policy::model::{Calendar, Pack, Procedure, Step, StepKind};
+use bangfu_policy::model::{Calendar, Pack, Procedure, RoleId, Rung, Step, StepKind};
 use bangfu_store::{CaseEvent, CaseFile, CaseState};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -27,11 +27,13 @@ pub enum Act {
     Withdraw,
     /// The facts changed: it is submitted again with those of today, from the first step.
     Resubmit,
+    /// Somebody above asks for the overdue step to be done.
+    Urge,
 }
 
 impl Act {
     /// All with their words.
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 9] = [
         ("done", Self::Done),
         ("refuse", Self::Refuse),
         ("back", Self::Back),
@@ -40,6 +42,7 @@ impl Act {
         ("object", Self::Object),
         ("withdraw", Self::Withdraw),
         ("resubmit", Self::Resubmit),
+        ("urge", Self::Urge),
     ];
 
     /// The word of it.
@@ -104,6 +107,17 @@ impl Cannot {
     }
 }
 
+/// In which way somebody acts on a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The step is theirs.
+    Own,
+    /// The step is overdue and went up to them: they may do it in place of its role.
+    Above,
+    /// The step is overdue and went up to them: they may ask for it to be done, and no more.
+    Urges,
+}
+
 /// What comes with an act.
 #[derive(Clone, Debug, Default)]
 pub struct With {
@@ -120,14 +134,44 @@ pub fn step<'p>(procedure: &'p Procedure, case: &CaseFile) -> Option<&'p Step> {
     procedure.steps.get(case.step).filter(|_| case.state == CaseState::Open)
 }
 
-/// Whether somebody acts for the role of a step: holds it, or enters what it did on paper.
-pub fn acts_for(pack: &Pack, who: &Who, step: &Step) -> bool {
+/// Whether somebody acts for a role: holds it, or enters what it did on paper.
+pub fn acts_for(pack: &Pack, who: &Who, role: RoleId) -> bool {
     let Some(post) = &who.post else { return false };
-    let entered_by = pack.roles.get(step.role.index()).map(|role| &role.entered_by);
-    post.role == step.role || entered_by.is_some_and(|roles| roles.contains(&post.role))
+    let entered_by = pack.roles.get(role.index()).map(|role| &role.entered_by);
+    post.role == role || entered_by.is_some_and(|roles| roles.contains(&post.role))
 }
 
-/// Whether somebody may act on a case now.
+/// Rungs to which an overdue case went up until a moment.
+pub fn went_up<'s>(calendar: &Calendar, step: &'s Step, case: &CaseFile, now: i64) -> Vec<&'s Rung> {
+    let Some(due) = case.due.filter(|_| case.state == CaseState::Open) else { return Vec::new() };
+    step.escalates.iter().filter(|rung| calendar.ends(due - 1, rung.after, step.working) <= now).collect()
+}
+
+/// The latest deadline with which a case went up to a rung until a moment.
+pub fn latest_due(calendar: &Calendar, (after, working): (u16, bool), now: i64) -> i64 {
+    let mut day = calendar.day(now);
+    while calendar.ends(calendar.begins(day), after, working) > now {
+        day -= 1;
+    }
+    calendar.begins(day + 1)
+}
+
+/// How somebody stands to the step of a case, without a look at who did other steps.
+fn standing(pack: &Pack, step: &Step, case: &CaseFile, who: &Who, now: i64) -> Option<Standing> {
+    if !who.scope.covers(&case.division) {
+        return None;
+    }
+    if acts_for(pack, who, step.role) {
+        return Some(Standing::Own);
+    }
+    let rungs = went_up(&pack.calendar, step, case, now);
+    let own: Vec<&Rung> = rungs.into_iter().filter(|rung| acts_for(pack, who, rung.to)).collect();
+    // A meeting votes itself: nobody votes in its place.
+    let takes_over = step.kind != StepKind::Vote && own.iter().any(|rung| !rung.urges);
+    own.first().map(|_| if takes_over { Standing::Above } else { Standing::Urges })
+}
+
+/// Whether somebody may act on a case now, and in which way.
 ///
 /// # Errors
 /// Why not.
@@ -137,24 +181,34 @@ pub fn may_act(
     case: &CaseFile,
     events: &[CaseEvent],
     who: &Who,
-) -> Result<(), Cannot> {
+    now: i64,
+) -> Result<Standing, Cannot> {
     let step = step(procedure, case).ok_or(Cannot::Closed)?;
-    if !acts_for(pack, who, step) || !who.scope.covers(&case.division) {
-        return Err(Cannot::Role);
-    }
+    let standing = standing(pack, step, case, who, now).ok_or(Cannot::Role)?;
     // The last one who did a step counts: what was sent back is done anew.
-    let did = |other: &usize| events.iter().rev().find(|event| event.step == *other && event.act != Act::Post.word());
-    if step.others_than.iter().filter_map(did).any(|event| event.account == who.account) {
-        return Err(Cannot::Same);
+    let did = |other: &usize| events.iter().rev().find(|event| event.step == *other && does(event));
+    let same = step.others_than.iter().filter_map(did).any(|event| event.account == who.account);
+    match standing {
+        Standing::Own if same => Err(Cannot::Same),
+        Standing::Above if same => Ok(Standing::Urges),
+        standing => Ok(standing),
     }
-    Ok(())
+}
+
+/// Whether an event does a step: posting a notice only begins it, and urging leaves it to others.
+pub fn does(event: &CaseEvent) -> bool {
+    ![Act::Post, Act::Urge].map(Act::word).contains(&event.act.as_str())
 }
 
 /// What the step of a case takes now.
-pub fn acts(procedure: &Procedure, case: &CaseFile, changed: bool) -> Vec<Act> {
+pub fn acts(procedure: &Procedure, case: &CaseFile, standing: Standing, changed: bool) -> Vec<Act> {
     let Some(step) = step(procedure, case) else { return Vec::new() };
+    let urges = (standing != Standing::Own).then_some(Act::Urge);
+    if standing == Standing::Urges {
+        return vec![Act::Urge];
+    }
     if changed {
-        return vec![Act::Resubmit, Act::Withdraw];
+        return [Act::Resubmit, Act::Withdraw].into_iter().chain(urges).collect();
     }
     let mut acts = match step.kind {
         StepKind::Vote => vec![Act::Vote],
@@ -167,6 +221,7 @@ pub fn acts(procedure: &Procedure, case: &CaseFile, changed: bool) -> Vec<Act> {
         acts.push(Act::Back);
     }
     acts.push(Act::Withdraw);
+    acts.extend(urges);
     acts
 }
 
@@ -185,7 +240,7 @@ pub fn after(
     let mut next = case.clone();
     let mut body = json!({ "evidence": with.evidence });
     let to = |next: &mut CaseFile, step: usize| begin(procedure, next, step, (calendar, now));
-    if matches!(act, Act::Refuse | Act::Back | Act::Object | Act::Withdraw) && with.note.is_empty() {
+    if matches!(act, Act::Refuse | Act::Back | Act::Object | Act::Withdraw | Act::Urge) && with.note.is_empty() {
         return Err(Cannot::Note);
     }
     // Of a notice the photo comes when it is taken down; of everything else the papers come with the act.
@@ -243,6 +298,7 @@ pub fn after(
             next.due = step.days.map(|days| calendar.ends(now, days, step.working));
         }
         Act::Resubmit => to(&mut next, 0),
+        Act::Urge => {}
     }
     Ok((next, body))
 }

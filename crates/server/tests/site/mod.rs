@@ -8,6 +8,7 @@ mod browser;
 mod cases;
 mod coverage;
 mod desk;
+mod escalation;
 mod exports;
 pub(crate) mod fixture;
 mod journey;

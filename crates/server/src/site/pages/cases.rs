@@ -4,9 +4,9 @@ use axum::Form;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use bangfu_policy::model::{Entity, Procedure, Step, StepKind, text_in};
+use bangfu_policy::model::{Entity, Procedure, RoleId, Step, StepKind, text_in};
 use bangfu_registry::casework::acts::{Desk, NotDone, evidence};
-use bangfu_registry::casework::flow::{self, Act, Cannot, Votes, With};
+use bangfu_registry::casework::flow::{self, Act, Cannot, Standing, Votes, With};
 use bangfu_registry::casework::proposal::{self, Grounds, Proposal, Subject};
 use bangfu_registry::store::{CaseEvent, CaseFile, CaseQuery, StoreError};
 use bangfu_registry::views::figures::moment;
@@ -81,7 +81,7 @@ pub async fn new(site: Shared, visit: Visit) -> Page {
     let address = visit.get("subject").unwrap_or_default().to_owned();
     let subject = subject(&site, procedure, &address).await?;
     let view = procedures::one(&site.pack, &id, visit.language);
-    let first = procedure.steps.first().is_some_and(|first| flow::acts_for(&site.pack, &site.who, first));
+    let first = procedure.steps.first().is_some_and(|first| flow::acts_for(&site.pack, &site.who, first.role));
     let visit = visit.with_division(subject.division());
     let own = own! {
         procedure => view,
@@ -128,12 +128,12 @@ async fn page(site: &Shared, visit: Visit, id: i64, error: &str, sent: Option<&S
     let frozen: Proposal = serde_json::from_str(&case.proposal).map_err(StoreError::from)?;
     let changed = case.state == bangfu_registry::store::CaseState::Open
         && proposal::changed(&site.facts, procedure, case.record, &frozen).await?;
-    let may = flow::may_act(&site.pack, procedure, &case, &events, &site.who);
+    let now = desk.now;
+    let may = flow::may_act(&site.pack, procedure, &case, &events, &site.who, now);
     let acts: Vec<&str> = match may {
-        Ok(()) => flow::acts(procedure, &case, changed).into_iter().map(Act::word).collect(),
+        Ok(standing) => flow::acts(procedure, &case, standing, changed).into_iter().map(Act::word).collect(),
         Err(_) => Vec::new(),
     };
-    let now = desk.now;
     let step = flow::step(procedure, &case);
     let own = own! {
         case => line(site, &visit, &case, now),
@@ -151,6 +151,7 @@ async fn page(site: &Shared, visit: Visit, id: i64, error: &str, sent: Option<&S
         changed,
         acts,
         cannot => may.err().map(Cannot::word),
+        above => may.is_ok_and(|standing| standing != Standing::Own),
         votes => step.is_some_and(|step| step.kind == StepKind::Vote),
         papers => step.map(|step| papers(&visit, step)).unwrap_or_default(),
         typed => (0..MOST_PAPERS).map(|n| sent.map_or("", |sent| sent.text(&format!("paper{n}")))).collect::<Vec<_>>(),
@@ -182,16 +183,18 @@ pub fn line(site: &Shared, visit: &Visit, case: &CaseFile, now: i64) -> Json {
     let language = visit.language.id();
     let procedure = site.pack.procedures.iter().find(|procedure| procedure.id == case.procedure);
     let step = procedure.and_then(|procedure| procedure.steps.get(case.step));
-    let role = step.and_then(|step| site.pack.roles.get(step.role.index()));
+    let role_title = |id: RoleId| site.pack.roles.get(id.index()).map(|role| text_in(&role.title, language));
+    let went_up = step.map(|step| flow::went_up(&site.pack.calendar, step, case, now)).unwrap_or_default();
     let name = if case.record.is_some() { case.name.clone() } else { site.places.name(&case.division, visit.language) };
     json!({
         "id": case.id, "version": case.version, "name": name,
         "procedure": procedure.map(|procedure| text_in(&procedure.title, language)),
-        "step": step.map(|step| text_in(&step.title, language)), "role": role.map(|role| text_in(&role.title, language)),
+        "step": step.map(|step| text_in(&step.title, language)), "role": step.and_then(|step| role_title(step.role)),
         "place": super::registry::place_below(site, visit, &case.division),
         "state": case.state.word(), "opened": moment(case.opened, &site.pack.calendar), "since": moment(case.since, &site.pack.calendar),
         "posted": case.posted.map(|at| moment(at, &site.pack.calendar)), "due": case.due.map(|due| day(site, visit, due - 1)),
         "overdue": case.due.is_some_and(|due| due <= now),
+        "went_up": went_up.iter().filter_map(|rung| role_title(rung.to)).collect::<Vec<_>>(),
     })
 }
 
@@ -201,8 +204,10 @@ fn day(site: &Shared, visit: &Visit, at: i64) -> String {
 
 /// For each step, who did it last and when.
 fn done(site: &Shared, procedure: &Procedure, events: &[CaseEvent]) -> Vec<Option<(String, String)>> {
-    let last = |n: usize| events.iter().rev().find(|event| event.step == n);
-    (0..procedure.steps.len()).map(|n| last(n).map(|event| (event.actor.clone(), moment(event.at, &site.pack.calendar)))).collect()
+    let last = |n: usize| events.iter().rev().find(|event| event.step == n && event.act != Act::Urge.word());
+    (0..procedure.steps.len())
+        .map(|n| last(n).map(|event| (event.actor.clone(), moment(event.at, &site.pack.calendar))))
+        .collect()
 }
 
 fn told(site: &Shared, visit: &Visit, procedure: &Procedure, event: &CaseEvent) -> Json {
@@ -218,6 +223,7 @@ fn told(site: &Shared, visit: &Visit, procedure: &Procedure, event: &CaseEvent) 
     json!({
         "step": step.map(|step| text_in(&step.title, visit.language.id())), "act": event.act, "actor": event.actor,
         "at": moment(event.at, &site.pack.calendar), "note": event.note, "papers": papers, "votes": body.get("votes"),
+        "taken_over": body.get("taken_over").is_some(),
     })
 }
 
@@ -303,7 +309,7 @@ pub async fn about(
     }
     let begins = |procedure: &&Procedure| {
         let first = procedure.steps.first();
-        procedure.subject == entity && first.is_some_and(|step| flow::acts_for(&site.pack, &site.who, step))
+        procedure.subject == entity && first.is_some_and(|step| flow::acts_for(&site.pack, &site.who, step.role))
     };
     let begin: Vec<Json> = site
         .pack
