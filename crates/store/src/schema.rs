@@ -65,6 +65,11 @@ create table if not exists case_event (
   act text not null, account integer not null, actor text not null, at integer not null, note text not null,
   body text not null);
 create index if not exists case_event_case on case_event (case_file);
+create table if not exists deputy (
+  id integer primary key autoincrement, held integer not null references held, deputy integer references account,
+  first_day integer not null, last_day integer not null, said integer not null, ended integer);
+create index if not exists deputy_held on deputy (held);
+create index if not exists deputy_deputy on deputy (deputy);
 create table if not exists saved_query (
   id integer primary key autoincrement, register text not null, name text not null, query text not null,
   actor text not null, at integer not null, unique (register, name));

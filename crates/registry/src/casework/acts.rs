@@ -150,6 +150,9 @@ impl Desk<'_> {
         }
         let (mut next, mut body) =
             flow::after(procedure, &case, act, with, (&self.pack().calendar, self.now)).map_err(refused)?;
+        if let Some(principal) = self.who.principal() {
+            body["for"] = json!(principal.account);
+        }
         if standing != Standing::Own && act != Act::Urge {
             body["taken_over"] = json!(true);
         }

@@ -187,12 +187,22 @@ pub fn may_act(
     let standing = standing(pack, step, case, who, now).ok_or(Cannot::Role)?;
     // The last one who did a step counts: what was sent back is done anew.
     let did = |other: &usize| events.iter().rev().find(|event| event.step == *other && does(event));
-    let same = step.others_than.iter().filter_map(did).any(|event| event.account == who.account);
+    // A deputy is barred by what they did, by what their principal did, and by what was done for either.
+    let own = [Some(who.account), who.principal().map(|principal| principal.account)];
+    let counts =
+        |event: &CaseEvent| [Some(event.account), done_for(event)].iter().flatten().any(|id| own.contains(&Some(*id)));
+    let same = step.others_than.iter().filter_map(did).any(counts);
     match standing {
         Standing::Own if same => Err(Cannot::Same),
         Standing::Above if same => Ok(Standing::Urges),
         standing => Ok(standing),
     }
+}
+
+/// The account for which a deputy did something.
+fn done_for(event: &CaseEvent) -> Option<i64> {
+    let body: Json = serde_json::from_str(&event.body).unwrap_or_default();
+    body.get("for").and_then(Json::as_i64)
 }
 
 /// Whether an event does a step: posting a notice only begins it, and urging leaves it to others.

@@ -106,6 +106,7 @@ pub fn table() -> Vec<(&'static str, Both, MethodRouter<Shared>)> {
         ("/account/password", ACCOUNT, post(pages::account::password)),
         ("/account/factor", ACCOUNT, post(pages::account::factor)),
         ("/account/role", ACCOUNT, post(pages::account::role)),
+        ("/account/absence", ACCOUNT, post(pages::absence::act)),
         ("/account/sessions", ACCOUNT, post(pages::account::end)),
         ("/account/tokens", TOKENS, post(pages::account::token)),
         ("/public", PUBLIC, get(pages::public::index)),

@@ -1,5 +1,6 @@
 //! The site: every page in both languages, valid HTML, and no finding of axe on the pages that it looks at in a real browser.
 
+mod absence;
 mod access;
 mod api;
 mod boards;

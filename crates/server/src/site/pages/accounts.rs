@@ -122,6 +122,7 @@ async fn show(site: &Shared, visit: &Visit, login: &str, error: &str, link: &str
         welcome => link,
         makes => site.who.may(Right::Accounts),
         gives => site.who.may(Right::Grants) || site.who.may(Right::Accounts),
+        absences => super::absence::lines(site, visit, account.id).await?,
         oneself => account.login == site.who.login,
         saved => visit.get("saved").filter(|saved| DONE.contains(saved)).unwrap_or_default(),
     };

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use bangfu_policy::model::{Entity, Procedure, RoleId, Step, StepKind, text_in};
 use bangfu_registry::casework::acts::{Desk, NotDone, evidence};
 use bangfu_registry::casework::flow::{self, Act, Cannot, Standing, Votes, With};
+use bangfu_registry::casework::people;
 use bangfu_registry::casework::proposal::{self, Grounds, Proposal, Subject};
 use bangfu_registry::store::{CaseEvent, CaseFile, CaseQuery, StoreError};
 use bangfu_registry::views::figures::moment;
@@ -157,6 +158,10 @@ async fn page(site: &Shared, visit: Visit, id: i64, error: &str, sent: Option<&S
         typed => (0..MOST_PAPERS).map(|n| sent.map_or("", |sent| sent.text(&format!("paper{n}")))).collect::<Vec<_>>(),
         note => sent.map_or("", |sent| sent.text("note")),
         back_to => step.and_then(|step| step.back_to).and_then(|at| procedure.steps.get(at)).map(|step| text_in(&step.title, visit.language.id())),
+        people => match step {
+            Some(step) => people::of(&site.store, &site.places, step, &case, (now, visit.language)).await?,
+            None => Vec::new(),
+        },
         error,
         saved => visit.get("saved").is_some(),
     };

@@ -1,5 +1,6 @@
 //! The pages: each handler fetches, calls a view model and names a template.
 
+pub mod absence;
 pub mod account;
 pub mod accounts;
 pub mod boards;
