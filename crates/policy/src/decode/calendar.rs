@@ -77,12 +77,12 @@ fn week(cursor: &mut Cursor<'_>, report: &mut Report) -> [bool; 7] {
     let place = cursor.place.clone();
     let mut week = [false; 7];
     for (word, place) in cursor.texts("working_days", report) {
-        match WEEK.iter().position(|known| *known == word) {
-            Some(at) => week.iter_mut().skip(at).take(1).for_each(|worked| *worked = true),
-            None => {
-                let advice = nearest_of(&word, WEEK.iter().copied(), "write mon, tue, wed, thu, fri, sat or sun");
-                report.say(place, format!("`{word}` is no day of the week"), advice);
-            }
+        let at = WEEK.iter().position(|known| *known == word);
+        if let Some(worked) = at.and_then(|at| week.get_mut(at)) {
+            *worked = true;
+        } else {
+            let advice = nearest_of(&word, WEEK.iter().copied(), "write mon, tue, wed, thu, fri, sat or sun");
+            report.say(place, format!("`{word}` is no day of the week"), advice);
         }
     }
     if !week.contains(&true) {
@@ -99,16 +99,11 @@ fn years<'n>(node: &'n Node, key: &'static str, report: &mut Report) -> BTreeMap
     let mut all = BTreeMap::new();
     let Some(cursor) = Cursor::new(node, &format!("`{key}`"), report) else { return all };
     for (name, place, node) in cursor.entries() {
-        let year = match name.as_str() {
-            "every_year" if key == "holidays" => None,
-            name => match name.parse::<i64>().ok().filter(|year| (1900..=2200).contains(year)) {
-                Some(year) => Some(year),
-                None => {
-                    report.say(place, format!("`{name}` is no year"), "write the year before the list of its days");
-                    continue;
-                }
-            },
-        };
+        let year = name.parse::<i64>().ok().filter(|year| (1900..=2200).contains(year));
+        if year.is_none() && !(name == "every_year" && key == "holidays") {
+            report.say(place, format!("`{name}` is no year"), "write the year before the list of its days");
+            continue;
+        }
         let mut days: Days<'n> = Vec::new();
         let mut known = BTreeSet::new();
         for node in node.items() {

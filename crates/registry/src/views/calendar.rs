@@ -51,9 +51,9 @@ fn ranges(days: &BTreeSet<i64>) -> Vec<String> {
             _ => rows.push((*day, *day)),
         }
     }
-    let text = |(first, last): (i64, i64)| match first == last {
-        true => iso_day(first),
-        false => format!("{} – {}", iso_day(first), iso_day(last)),
+    let text = |(first, last): (i64, i64)| {
+        let first_day = iso_day(first);
+        if first == last { first_day } else { format!("{first_day} – {}", iso_day(last)) }
     };
     rows.into_iter().map(text).collect()
 }
