@@ -9,6 +9,7 @@
 
 pub mod accounts;
 mod attachments;
+mod batches;
 mod bulk;
 pub mod cases;
 pub mod change;
@@ -34,6 +35,7 @@ pub mod tally;
 
 pub use accounts::{Account, Held};
 pub use attachments::{Attachment, NewFile};
+pub use batches::Batch;
 pub use cases::{CaseEvent, CaseFile, CaseQuery, CaseState};
 pub use change::{Actor, Change, Changed, Duplicates, LoadReport, Outcome};
 pub use connection::Store;

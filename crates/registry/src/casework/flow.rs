@@ -127,6 +127,14 @@ pub struct With {
     pub evidence: Vec<String>,
     /// Votes.
     pub votes: Option<Votes>,
+    /// Of a meeting that voted over several cases: all of them.
+    pub together: Vec<i64>,
+}
+
+/// Where cases of a procedure are handled at once: the division of its level, or else that of the case.
+pub fn place<'c>(pack: &Pack, procedure: &Procedure, division: &'c str) -> &'c str {
+    let digits = procedure.together.and_then(|level| pack.levels.get(level.index())).map(|level| level.digits);
+    digits.and_then(|digits| division.get(..digits)).unwrap_or(division)
 }
 
 /// The step that is to be done.
@@ -283,6 +291,9 @@ pub fn after(
                 "entitled": votes.entitled, "present": votes.present, "yes": votes.yes, "quorum": quorum,
                 "carried": quorum && carried,
             });
+            if with.together.len() > 1 {
+                body["together"] = json!(with.together);
+            }
             if quorum && carried {
                 to(&mut next, case.step + 1);
             } else if quorum {

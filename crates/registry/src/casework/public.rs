@@ -8,6 +8,7 @@ use bangfu_store::{Actor, CaseFile, CaseQuery, CaseState, Owner, Record, RecordI
 use serde::Serialize;
 
 use super::acts::{code, new_case};
+use super::flow;
 use super::proposal::{Proposal, Subject, facts_of};
 use crate::views::facts::Facts;
 use crate::views::figures::{self, Language};
@@ -55,6 +56,13 @@ pub struct Posted {
     pub division: String,
 }
 
+/// The id of the notice that names a case: one for all of its procedure, step and place that were posted on one day.
+pub fn notice_of(pack: &Pack, procedure: &Procedure, case: &CaseFile) -> Option<String> {
+    let posted = case.posted.filter(|_| procedure.notice.is_some())?;
+    let (place, day) = (flow::place(pack, procedure, &case.division), pack.calendar.day(posted));
+    Some(format!("{}.{}.{place}.{day}", procedure.id, case.step))
+}
+
 /// Where notices are looked for.
 pub struct Board<'a> {
     /// All records; only the fields of notices leave this module.
@@ -87,11 +95,11 @@ impl Board<'_> {
         let mut groups: Vec<Group<'_>> = Vec::new();
         for case in cases {
             let procedure = self.pack().procedures.iter().find(|procedure| procedure.id == case.procedure);
-            let (Some(procedure), Some(posted)) = (procedure, case.posted) else { continue };
-            if procedure.notice.is_none() || self.ends(procedure, &case) <= self.now {
+            let Some(procedure) = procedure else { continue };
+            let Some(id) = notice_of(self.pack(), procedure, &case) else { continue };
+            if self.ends(procedure, &case) <= self.now {
                 continue;
             }
-            let id = format!("{}.{}.{}.{}", procedure.id, case.step, case.division, self.pack().calendar.day(posted));
             match groups.iter_mut().find(|(known, ..)| *known == id) {
                 Some((_, _, cases)) => cases.push(case),
                 None => groups.push((id, procedure, vec![case])),
@@ -112,7 +120,8 @@ impl Board<'_> {
         let step = procedure.steps.get(first.step)?;
         let day = |at: i64| figures::day(self.pack().calendar.day(at), self.language);
         let ends = self.ends(procedure, first);
-        let trail = self.places.trail(&first.division, self.language);
+        let place = flow::place(self.pack(), procedure, &first.division);
+        let trail = self.places.trail(place, self.language);
         Some(Notice {
             id: id.clone(),
             procedure: text_in(&procedure.title, self.language.id()).to_owned(),

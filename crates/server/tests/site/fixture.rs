@@ -387,9 +387,11 @@ pub(crate) async fn addresses() -> Vec<String> {
             // Signing in and the accounts: the tests of access walk them.
             path if path.starts_with("/account/") || path.starts_with("/accounts") => Vec::new(),
             "/public/ask/{procedure}" => vec!["/public/ask/complaint_handling".to_owned()],
+            "/batches/{procedure}/{step}/{place}" => fill(&[&format!("household_exit/vote/{village}")]),
             "/public/notices/{notice}"
             | "/cases/new"
             | "/cases/{case}"
+            | "/cases/{case}/record/{number}"
             | "/sign-in"
             | "/sign-out"
             | "/welcome/{link}"

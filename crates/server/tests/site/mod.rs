@@ -3,6 +3,7 @@
 mod absence;
 mod access;
 mod api;
+mod batches;
 mod boards;
 mod books;
 mod browser;

@@ -50,6 +50,7 @@ async fn at_notice(site: &Site, household: &Record, at: i64) -> CaseFile {
             note: String::new(),
             evidence: vec!["12".to_owned(); step.evidence.len()],
             votes: Some(Votes { entitled: 10, present: 10, yes: 10 }),
+            ..With::default()
         };
         let does = match step.kind {
             StepKind::Vote => Act::Vote,

@@ -168,7 +168,8 @@ async fn page(site: &Shared, visit: Visit, id: i64, error: &str, sent: Option<&S
     site.render(&visit, "work", "work/case.html", own)
 }
 
-fn papers<'s>(visit: &Visit, step: &'s Step) -> Vec<&'s str> {
+/// Titles of the papers that a step asks for.
+pub fn papers<'s>(visit: &Visit, step: &'s Step) -> Vec<&'s str> {
     step.evidence.iter().map(|paper| text_in(paper, visit.language.id())).collect()
 }
 
@@ -203,7 +204,8 @@ pub fn line(site: &Shared, visit: &Visit, case: &CaseFile, now: i64) -> Json {
     })
 }
 
-fn day(site: &Shared, visit: &Visit, at: i64) -> String {
+/// The day of a moment, as the policy's calendar has it.
+pub fn day(site: &Shared, visit: &Visit, at: i64) -> String {
     bangfu_registry::views::figures::day(site.pack.calendar.day(at), visit.language)
 }
 
@@ -228,6 +230,7 @@ fn told(site: &Shared, visit: &Visit, procedure: &Procedure, event: &CaseEvent) 
     json!({
         "step": step.map(|step| text_in(&step.title, visit.language.id())), "act": event.act, "actor": event.actor,
         "at": moment(event.at, &site.pack.calendar), "note": event.note, "papers": papers, "votes": body.get("votes"),
+        "together": body.get("together").and_then(Json::as_array).map(Vec::len),
         "taken_over": body.get("taken_over").is_some(),
     })
 }
@@ -259,14 +262,19 @@ fn facts(site: &Shared, visit: &Visit, procedure: &Procedure, frozen: &Proposal)
 /// What a form sends with an act.
 pub fn with(sent: &Sent, step: Option<&Step>) -> With {
     let asked = step.map_or(0, |step| step.evidence.len()).min(MOST_PAPERS);
-    let number = |name: &str| sent.text(name).parse().ok();
-    let votes = || Some(Votes { entitled: number("entitled")?, present: number("present")?, yes: number("yes")? });
     // A bulk form has one field for all papers of a step.
     let paper = |n: usize| {
         let own = sent.text(&format!("paper{n}"));
         if own.is_empty() { sent.text("papers") } else { own }.to_owned()
     };
-    With { note: sent.text("note").to_owned(), evidence: (0..asked).map(paper).collect(), votes: votes() }
+    let (note, evidence) = (sent.text("note").to_owned(), (0..asked).map(paper).collect());
+    With { note, evidence, votes: votes(sent, "yes"), together: Vec::new() }
+}
+
+/// Votes that a form sends, with those in favour under a name.
+pub fn votes(sent: &Sent, yes: &str) -> Option<Votes> {
+    let number = |name: &str| sent.text(name).parse().ok();
+    Some(Votes { entitled: number("entitled")?, present: number("present")?, yes: number(yes)? })
 }
 
 /// Does something on a case.

@@ -3,6 +3,7 @@
 pub mod absence;
 pub mod account;
 pub mod accounts;
+pub mod batch;
 pub mod boards;
 pub mod books;
 pub mod cases;

@@ -13,7 +13,8 @@ use bangfu_registry::store::{CaseFile, CaseQuery, CaseState, StoreError};
 use bangfu_registry::views::results::Answer;
 use serde_json::{Value as Json, json};
 
-use super::cases::{desk, grounds, line, with};
+use super::batch;
+use super::cases::{desk, grounds, line, votes, with};
 use super::determinations::{divisions, records};
 use super::sent::Sent;
 use crate::clock;
@@ -127,6 +128,7 @@ async fn show(site: &Shared, visit: &Visit, outcomes: &[Json]) -> Page {
         procedures,
         procedure => visit.get("procedure").unwrap_or_default(),
         bulk => ["mine", "overdue", "escalated"].contains(&list),
+        batches => if list == "mine" && page == 1 { batch::lines(site, visit, now).await? } else { Vec::new() },
         outcomes => outcomes,
         here => "/work",
     };
@@ -135,6 +137,12 @@ async fn show(site: &Shared, visit: &Visit, outcomes: &[Json]) -> Page {
 
 /// Does the same on several cases; each is told what became of it.
 pub async fn act(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs): Pairs) -> Page {
+    let outcomes = on_all(&site, &headers, pairs).await?;
+    show(&site, &visit, &outcomes).await
+}
+
+/// Does what a form says on the cases that it names, and tells what became of each.
+pub async fn on_all(site: &Shared, headers: &HeaderMap, pairs: Vec<(String, String)>) -> Result<Vec<Json>, PageError> {
     let chosen: Vec<(i64, i64)> = pairs
         .iter()
         .filter(|(key, _)| key == "case")
@@ -143,14 +151,19 @@ pub async fn act(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs): Pa
             Some((id.parse().ok()?, version.parse().ok()?))
         })
         .collect();
-    let sent = Sent::new(&headers, pairs)?;
+    let sent = Sent::new(headers, pairs)?;
     let act = Act::of(sent.text("act")).ok_or_else(|| PageError::BadRequest("act".to_owned()))?;
-    let desk = desk(&site);
+    let desk = desk(site);
     let mut outcomes = Vec::new();
-    for (id, version) in chosen {
-        let (case, procedure) = desk.case(id).await?;
-        let with = with(&sent, flow::step(procedure, &case));
-        let word = match desk.act(id, version, act, &with, None).await {
+    for (id, version) in &chosen {
+        let (case, procedure) = desk.case(*id).await?;
+        let mut with = with(&sent, flow::step(procedure, &case));
+        if act == Act::Vote {
+            // One meeting with one attendance; who was in favour is counted for each.
+            with.votes = votes(&sent, &format!("yes{id}"));
+            with.together = chosen.iter().map(|(id, _)| *id).collect();
+        }
+        let word = match desk.act(*id, *version, act, &with, None).await {
             Ok(_) => "ok",
             Err(NotDone::Store(StoreError::CaseMoved(_))) => "moved",
             Err(NotDone::Store(StoreError::Version { .. })) => "facts",
@@ -160,7 +173,7 @@ pub async fn act(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs): Pa
         };
         outcomes.push(json!({ "id": id, "name": case.name, "word": word }));
     }
-    show(&site, &visit, &outcomes).await
+    Ok(outcomes)
 }
 
 /// Procedures that a rule begins and whose first step the visitor does.
