@@ -45,11 +45,13 @@ index_type! {
 }
 
 mod board;
+mod calendar;
 mod procedure;
 mod role;
 
 pub use board::{Exemptions, Match, MatchPart, MatchTest, View, ViewKind};
-pub use procedure::{Asks, Effect, Notice, Procedure, ProcedureId, RoleId, Set, Step, StepKind};
+pub use calendar::{Calendar, DAY};
+pub use procedure::{Asks, Effect, Notice, Procedure, ProcedureId, RoleId, Rung, Set, Step, StepKind};
 pub use role::{Right, Role};
 
 /// Where an item was written.
@@ -86,6 +88,8 @@ pub struct FieldRef {
 pub struct Pack {
     /// Id, title, version, languages, currency.
     pub policy: Policy,
+    /// Days and working days.
+    pub calendar: Calendar,
     /// Division levels from the top down.
     pub levels: Vec<Level>,
     /// Articles in order.

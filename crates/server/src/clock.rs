@@ -1,14 +1,16 @@
 //! Time and ids: the one place that asks the machine for them.
 
+use bangfu_policy::model::Calendar;
+
 /// Milliseconds since 1970-01-01 UTC.
 pub(crate) fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Today in UTC, days since 1970-01-01.
-pub(crate) fn today() -> i32 {
-    (now() / 86_400_000) as i32
+/// Today as a calendar has it, days since 1970-01-01.
+pub(crate) fn today(calendar: &Calendar) -> i32 {
+    calendar.day(now()) as i32
 }
 
 /// Whether a file was last written longer ago than this.

@@ -22,7 +22,7 @@ pub struct Entry {
     pub reason: String,
     /// `insert`, `update`, `remove`, `restore`, `load`, `divisions`, `attach`, `detach`, `save`, `forget`,
     /// `clear` (secret fields were shown); of accounts `account`, `password`, `factor`, `block`, `unblock`, `grant`,
-    /// `revoke`, `link`, `token`, `sign-in`, `sign-out`.
+    /// `revoke`, `link`, `token`, `sign-in`, `sign-out`, `absence`, `absence-end`.
     pub action: String,
     /// Register.
     pub register: String,

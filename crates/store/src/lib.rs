@@ -9,12 +9,14 @@
 
 pub mod accounts;
 mod attachments;
+mod batches;
 mod bulk;
 pub mod cases;
 pub mod change;
 mod claim;
 mod connection;
 mod database;
+mod deputies;
 pub mod divisions;
 mod edit;
 pub mod error;
@@ -37,11 +39,13 @@ pub mod tally;
 
 pub use accounts::{Account, Held};
 pub use attachments::{Attachment, NewFile};
+pub use batches::Batch;
 pub use cases::{CaseEvent, CaseFile, CaseQuery, CaseState};
 pub use change::{Actor, Change, Changed, Duplicates, LoadReport, Outcome};
 pub use claim::Claim;
 pub use connection::Store;
 pub use database::Address;
+pub use deputies::{Absence, Holder};
 pub use edit::Owner;
 pub use error::StoreError;
 pub use ids::{JournalSeq, RecordId};

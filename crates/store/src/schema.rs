@@ -71,6 +71,11 @@ create table if not exists job (
   id text primary key, owner integer not null, register text not null, name text not null, size integer not null,
   file text not null, language text not null, state text not null, outlook text not null, worker text not null,
   at integer not null) without rowid;
+create table if not exists deputy (
+  id integer primary key autoincrement, held integer not null references held, deputy integer references account,
+  first_day integer not null, last_day integer not null, said integer not null, ended integer);
+create index if not exists deputy_held on deputy (held);
+create index if not exists deputy_deputy on deputy (deputy);
 create table if not exists saved_query (
   id integer primary key autoincrement, register text not null, name text not null, query text not null,
   actor text not null, at integer not null, unique (register, name));

@@ -7,9 +7,11 @@
 
 mod boards;
 mod books;
+mod calendar;
 mod cases;
 mod codes;
 mod cursor;
+mod escalation;
 mod indicators;
 mod parameters;
 mod places;
@@ -41,8 +43,9 @@ pub struct SourceFile {
 }
 
 /// Keys of the maps at the top of files.
-pub(crate) const SECTIONS: [&str; 18] = [
+pub(crate) const SECTIONS: [&str; 19] = [
     "policy",
+    "calendar",
     "articles",
     "divisions",
     "codes",
@@ -154,6 +157,7 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
         report.say(&head[1].place, "`policy:` stands twice", "keep one of them");
     }
     report.languages.clone_from(&pack.policy.languages);
+    calendar::calendar(pack, &section(roots, "calendar"), report);
     structure::divisions(pack, &section(roots, "divisions"), report);
     structure::articles(pack, &entries(roots, "articles", report), report);
     report.clauses =
@@ -209,6 +213,7 @@ fn empty(hash: String) -> Pack {
             currency_code: String::new(),
             currency_symbol: crate::model::Text::new(),
         },
+        calendar: crate::model::Calendar::default(),
         levels: Vec::new(),
         articles: Vec::new(),
         codes: Vec::new(),

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use super::Entries;
 use super::boards::{level_named, nearest_of};
 use super::cursor::{Cursor, Report, is_id, languages};
+use super::escalation;
 use super::indicators::fraction;
 use super::structure::clauses;
 use super::tree::{Data, Node};
 use crate::ir::Type;
 use crate::model::{
-    Asks, Effect, Entity, FieldType, LevelId, Notice, Pack, Place, Procedure, RegisterId, Right, Role, RoleId, Set,
-    Step, StepKind, VariableId,
+    Asks, Effect, Entity, FieldType, LevelId, Notice, Pack, Place, Procedure, RegisterId, Right, Role, RoleId, Rung,
+    Set, Step, StepKind, VariableId,
 };
 use crate::value::parse;
 
@@ -105,7 +106,8 @@ pub(super) fn procedures(pack: &mut Pack, entries: &Entries<'_>, report: &mut Re
         let subject = subject(pack, &mut cursor, report);
         let together = level(pack, &mut cursor, "together", false, report);
         let begins = cursor.text("begins", report).and_then(|(name, at)| begins(pack, subject, &name, at, report));
-        let steps = steps(pack, &mut cursor, report);
+        let ladder = cursor.node("escalates").map(|node| escalation::ladder(pack, node, report));
+        let steps = steps(pack, &mut cursor, ladder.as_deref().unwrap_or_default(), report);
         let then = match cursor.node("then") {
             Some(node) => then(pack, subject, node, report),
             None => Vec::new(),
@@ -178,7 +180,7 @@ fn begins(pack: &Pack, of: Option<Entity>, name: &str, place: &Place, report: &m
     found
 }
 
-fn steps(pack: &Pack, cursor: &mut Cursor<'_>, report: &mut Report) -> Vec<Step> {
+fn steps(pack: &Pack, cursor: &mut Cursor<'_>, ladder: &[Rung], report: &mut Report) -> Vec<Step> {
     let nodes = cursor.list("steps");
     if nodes.is_empty() {
         report.say(
@@ -193,11 +195,11 @@ fn steps(pack: &Pack, cursor: &mut Cursor<'_>, report: &mut Report) -> Vec<Step>
         _ => None,
     };
     let ids: Vec<String> = nodes.iter().map(|node| id_of(node).unwrap_or_default()).collect();
-    let step = |(at, node): (usize, &&Node)| step(pack, &ids, at, node, report);
+    let step = |(at, node): (usize, &&Node)| step(pack, (&ids, ladder), at, node, report);
     nodes.iter().enumerate().filter_map(step).collect()
 }
 
-fn step(pack: &Pack, ids: &[String], at: usize, node: &Node, report: &mut Report) -> Option<Step> {
+fn step(pack: &Pack, (ids, ladder): (&[String], &[Rung]), at: usize, node: &Node, report: &mut Report) -> Option<Step> {
     let mut cursor = Cursor::new(node, "a step", report)?;
     let (id, place) = cursor.required_text("id", report)?;
     if !is_id(&id, false) {
@@ -212,6 +214,10 @@ fn step(pack: &Pack, ids: &[String], at: usize, node: &Node, report: &mut Report
     let lasts = days(&mut cursor, "days", report);
     let within = days(&mut cursor, "within", report);
     let working = cursor.flag("working", report);
+    if working && !pack.calendar.has_free_days() {
+        let advice = "add `calendar: {utc_offset: …, working_days: […]}`";
+        report.say(&node.place, "the pack does not say which days are working days", advice);
+    }
     let evidence = cursor.list("evidence").into_iter().map(|node| languages(node, "evidence", true, report)).collect();
     let mut share = |key: &'static str, report: &mut Report| {
         let (text, place) = cursor.text(key, report)?;
@@ -230,7 +236,9 @@ fn step(pack: &Pack, ids: &[String], at: usize, node: &Node, report: &mut Report
     let others_than = others.iter().filter_map(|(name, place)| named(name, place, report)).collect();
     let back_to = cursor.text("back_to", report).and_then(|(name, place)| named(&name, place, report));
     let objection = cursor.text("objection", report).and_then(|(name, place)| named(&name, place, report));
+    let own = cursor.node("escalates").map(|node| escalation::ladder(pack, node, report));
     cursor.finish(report);
+    let escalates = escalation::above(pack, role?, own.as_deref().unwrap_or(ladder));
     Some(Step {
         id,
         title,
@@ -245,15 +253,21 @@ fn step(pack: &Pack, ids: &[String], at: usize, node: &Node, report: &mut Report
         majority,
         back_to,
         objection,
+        escalates,
     })
 }
 
 fn role(pack: &Pack, cursor: &mut Cursor<'_>, report: &mut Report) -> Option<RoleId> {
     let (name, place) = cursor.required_text("role", report)?;
+    role_named(pack, &name, place, report)
+}
+
+/// The role of this name.
+pub(super) fn role_named(pack: &Pack, name: &str, place: &Place, report: &mut Report) -> Option<RoleId> {
     let found = pack.roles.iter().position(|role| role.id == name);
     if found.is_none() {
         let known = pack.roles.iter().map(|role| role.id.as_str());
-        report.say(place, format!("there is no role `{name}`"), nearest_of(&name, known, "define it under `roles:`"));
+        report.say(place, format!("there is no role `{name}`"), nearest_of(name, known, "define it under `roles:`"));
     }
     found.map(|n| RoleId(n as u16))
 }
@@ -268,7 +282,7 @@ fn kind(cursor: &mut Cursor<'_>, report: &mut Report) -> Option<StepKind> {
     found
 }
 
-fn days(cursor: &mut Cursor<'_>, key: &'static str, report: &mut Report) -> Option<u16> {
+pub(super) fn days(cursor: &mut Cursor<'_>, key: &'static str, report: &mut Report) -> Option<u16> {
     let (text, place) = cursor.text(key, report)?;
     let days = text.parse().ok().filter(|days| *days > 0);
     if days.is_none() {

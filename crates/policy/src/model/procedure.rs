@@ -124,6 +124,19 @@ pub struct Step {
     pub back_to: Option<usize>,
     /// The step that an objection leads back to.
     pub objection: Option<usize>,
+    /// Where a case goes up to when the step is overdue, from the lowest level up.
+    pub escalates: Vec<Rung>,
+}
+
+/// A role above that of a step, to which an overdue case goes up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rung {
+    /// Days after the one on which the step was due; working days where the days of the step are.
+    pub after: u16,
+    /// The role.
+    pub to: RoleId,
+    /// Whether it only urges, and does not take the step over.
+    pub urges: bool,
 }
 
 macro_rules! step_kinds {

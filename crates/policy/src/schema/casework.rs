@@ -6,6 +6,20 @@ use schemars::JsonSchema;
 
 use super::leaves::{Formula, OneOrMany, Setting, Words};
 
+/// Where a day begins, and which days are worked.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct WorkCalendar {
+    /// By how much clocks are ahead of UTC, such as "+08:00".
+    utc_offset: String,
+    /// Days of the week that are worked: mon, tue, wed, thu, fri, sat, sun.
+    working_days: OneOrMany,
+    /// By year: days or ranges (first/last) that are free. `every_year`: month-day of years that are not listed.
+    holidays: Option<BTreeMap<String, OneOrMany>>,
+    /// By year: days that are worked although the week has them free.
+    make_up_days: Option<BTreeMap<String, OneOrMany>>,
+}
+
 /// Somebody who acts in procedures.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -44,6 +58,8 @@ pub(super) struct Procedure {
     together: Option<String>,
     /// The procedure in plain words.
     words: Option<Words>,
+    /// Where a case goes up to when a step is overdue: roles above that of the step.
+    escalates: Option<OneOrManyRungs>,
     /// What its notices say.
     notice: Option<Notice>,
     /// How the public begins a case without an account.
@@ -120,6 +136,30 @@ pub(super) struct Step {
     back_to: Option<String>,
     /// Step that an objection leads back to.
     objection: Option<String>,
+    /// Where a case goes up to when this step is overdue, instead of what the procedure says.
+    escalates: Option<OneOrManyRungs>,
+}
+
+/// A role above that of a step, to which an overdue case goes up.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Rung {
+    /// Days after the one on which the step was due.
+    after: u16,
+    /// The role.
+    to: String,
+    /// It only urges, and does not take the step over.
+    urges: Option<bool>,
+}
+
+/// One rung or several.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum OneOrManyRungs {
+    /// One.
+    One(Rung),
+    /// From the lowest level up.
+    Many(Vec<Rung>),
 }
 
 /// Two sides that are brought together with a score.

@@ -8,7 +8,7 @@ use bangfu_store::{Actor, CaseFile, CaseQuery, CaseState, Owner, Record, RecordI
 use serde::Serialize;
 
 use super::acts::{code, new_case};
-use super::flow::{self, DAY};
+use super::flow;
 use super::proposal::{Proposal, Subject, facts_of};
 use crate::views::facts::Facts;
 use crate::views::figures::{self, Language};
@@ -56,6 +56,13 @@ pub struct Posted {
     pub division: String,
 }
 
+/// The id of the notice that names a case: one for all of its procedure, step and place that were posted on one day.
+pub fn notice_of(pack: &Pack, procedure: &Procedure, case: &CaseFile) -> Option<String> {
+    let posted = case.posted.filter(|_| procedure.notice.is_some())?;
+    let (place, day) = (flow::place(pack, procedure, &case.division), pack.calendar.day(posted));
+    Some(format!("{}.{}.{place}.{day}", procedure.id, case.step))
+}
+
 /// Where notices are looked for.
 pub struct Board<'a> {
     /// All records; only the fields of notices leave this module.
@@ -88,11 +95,11 @@ impl Board<'_> {
         let mut groups: Vec<Group<'_>> = Vec::new();
         for case in cases {
             let procedure = self.pack().procedures.iter().find(|procedure| procedure.id == case.procedure);
-            let (Some(procedure), Some(posted)) = (procedure, case.posted) else { continue };
-            if procedure.notice.is_none() || Self::ends(procedure, &case) <= self.now {
+            let Some(procedure) = procedure else { continue };
+            let Some(id) = notice_of(self.pack(), procedure, &case) else { continue };
+            if self.ends(procedure, &case) <= self.now {
                 continue;
             }
-            let id = format!("{}.{}.{}.{}", procedure.id, case.step, case.division, posted.div_euclid(DAY));
             match groups.iter_mut().find(|(known, ..)| *known == id) {
                 Some((_, _, cases)) => cases.push(case),
                 None => groups.push((id, procedure, vec![case])),
@@ -102,18 +109,19 @@ impl Board<'_> {
     }
 
     /// The moment at which a posted notice ends; without days it hangs until the step is done.
-    fn ends(procedure: &Procedure, case: &CaseFile) -> i64 {
+    fn ends(&self, procedure: &Procedure, case: &CaseFile) -> i64 {
         let step = procedure.steps.get(case.step);
         let days = step.and_then(|step| Some((step.days?, step.working)));
-        days.map_or(i64::MAX, |(days, working)| flow::ends(case.posted.unwrap_or(0), days, working))
+        days.map_or(i64::MAX, |(days, working)| self.pack().calendar.ends(case.posted.unwrap_or(0), days, working))
     }
 
     fn notice(&self, (id, procedure, cases): &Group<'_>) -> Option<Notice> {
         let first = cases.first()?;
         let step = procedure.steps.get(first.step)?;
-        let day = |at: i64| figures::day(at.div_euclid(DAY), self.language);
-        let ends = Self::ends(procedure, first);
-        let trail = self.places.trail(&first.division, self.language);
+        let day = |at: i64| figures::day(self.pack().calendar.day(at), self.language);
+        let ends = self.ends(procedure, first);
+        let place = flow::place(self.pack(), procedure, &first.division);
+        let trail = self.places.trail(place, self.language);
         Some(Notice {
             id: id.clone(),
             procedure: text_in(&procedure.title, self.language.id()).to_owned(),
@@ -188,7 +196,7 @@ pub async fn take(
         return Err(StoreError::Absent(procedure.id.clone()));
     };
     let pack = store.pack();
-    let today = (now / DAY) as i32;
+    let today = pack.calendar.day(now) as i32;
     let mut all: Vec<(u16, Option<Value>)> = values.to_vec();
     all.extend(asks.set.iter().map(|(field, set)| (*field, set.on(today))));
     let key = pack.registers.get(register.index()).and_then(|definition| definition.key);

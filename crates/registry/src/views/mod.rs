@@ -5,6 +5,7 @@
 
 pub mod boards;
 pub mod books;
+pub mod calendar;
 pub mod charts;
 pub mod excused;
 pub mod facts;

@@ -63,7 +63,7 @@ pub(crate) async fn site_of(home: &Home) -> Result<Site> {
         results: last.map(|run| home.results(&run.id)).filter(|folder| folder.exists()),
         snapshot: Some(home.snapshot()).filter(|folder| folder.exists()),
         synthetic: home.folder.join("synthetic.json").exists(),
-        today: clock::today(),
+        fixed_day: None,
     };
     Ok(Site::open(Arc::clone(&home.pack), home.store.clone(), &sources).await?)
 }

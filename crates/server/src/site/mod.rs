@@ -66,8 +66,8 @@ pub struct Site {
     pub synthetic: bool,
     /// The data folder, where files of records and imports lie.
     pub data: PathBuf,
-    /// Today: parameters are shown for this day as long as there is no run.
-    pub today: i32,
+    /// The day that is today for tests; none: that of the clock.
+    pub fixed_day: Option<i32>,
 }
 
 /// Where a site finds what it shows.
@@ -83,8 +83,8 @@ pub struct Sources {
     pub snapshot: Option<PathBuf>,
     /// Whether the people are invented.
     pub synthetic: bool,
-    /// Today, days since 1970-01-01.
-    pub today: i32,
+    /// The day that is today for tests, days since 1970-01-01; none: that of the clock.
+    pub fixed_day: Option<i32>,
 }
 
 impl Site {
@@ -107,7 +107,7 @@ impl Site {
             pack,
             snapshot,
             synthetic: sources.synthetic,
-            today: sources.today,
+            fixed_day: sources.fixed_day,
         })
     }
 
@@ -129,9 +129,14 @@ impl Site {
         }
     }
 
-    /// The day that pages speak of: that of the last run.
+    /// Today, as the policy's calendar has it, days since 1970-01-01.
+    pub fn today(&self) -> i32 {
+        self.fixed_day.unwrap_or_else(|| crate::clock::today(&self.pack.calendar))
+    }
+
+    /// The day that pages speak of: that of the last run; without one parameters are shown for today.
     pub fn as_of(&self) -> i32 {
-        self.results.as_ref().map_or(self.today, |results| results.as_of)
+        self.results.as_ref().map_or_else(|| self.today(), |results| results.as_of)
     }
 }
 

@@ -290,7 +290,7 @@ async fn open_on(today: i32, results: &str) -> Site {
         results: Some(folder.join(results)),
         snapshot: Some(folder.join("snapshot")),
         synthetic: true,
-        today,
+        fixed_day: Some(today),
     };
     Site::open(Arc::clone(&registry.pack), store, &sources).await.unwrap()
 }
@@ -390,9 +390,11 @@ pub(crate) async fn addresses() -> Vec<String> {
             // Signing in and the accounts: the tests of access walk them.
             path if path.starts_with("/account/") || path.starts_with("/accounts") => Vec::new(),
             "/public/ask/{procedure}" => vec!["/public/ask/complaint_handling".to_owned()],
+            "/batches/{procedure}/{step}/{place}" => fill(&[&format!("household_exit/vote/{village}")]),
             "/public/notices/{notice}"
             | "/cases/new"
             | "/cases/{case}"
+            | "/cases/{case}/record/{number}"
             | "/sign-in"
             | "/sign-out"
             | "/welcome/{link}"

@@ -1,13 +1,16 @@
 //! The site: every page in both languages, valid HTML, and no finding of axe on the pages that it looks at in a real browser.
 
+mod absence;
 mod access;
 mod api;
+mod batches;
 mod boards;
 mod books;
 mod browser;
 mod cases;
 mod coverage;
 mod desk;
+mod escalation;
 mod exports;
 pub(crate) mod fixture;
 mod journey;

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use bangfu_policy::model::{Role, StepKind, Value};
 use bangfu_registry::casework::acts::Desk;
-use bangfu_registry::casework::flow::{Act, DAY, Votes, With};
+use bangfu_registry::casework::flow::{Act, Votes, With};
 use bangfu_registry::casework::proposal::{Grounds, Subject};
 use bangfu_registry::casework::public::Board;
 use bangfu_registry::store::{CaseFile, ListQuery, Record, Scope};
@@ -50,6 +50,7 @@ async fn at_notice(site: &Site, household: &Record, at: i64) -> CaseFile {
             note: String::new(),
             evidence: vec!["12".to_owned(); step.evidence.len()],
             votes: Some(Votes { entitled: 10, present: 10, yes: 10 }),
+            ..With::default()
         };
         let does = match step.kind {
             StepKind::Vote => Act::Vote,
@@ -83,7 +84,7 @@ async fn a_notice_is_on_show_for_its_days_and_tells_no_secret() {
         found
     };
     // Seven days from the day after it was posted, and not an hour longer.
-    let end = (posted_at.div_euclid(DAY) + 8) * DAY;
+    let end = site.pack.calendar.ends(posted_at, 7, false);
     assert!(names(posted_at).await && names(end - 1).await && !names(end).await);
     let other = if village.starts_with("150421") { "150981" } else { "150421" };
     assert!(board(posted_at).on_show(other).await.unwrap().iter().all(|notice| !notice.id.contains(&village)));

@@ -1,7 +1,9 @@
 //! The pages: each handler fetches, calls a view model and names a template.
 
+pub mod absence;
 pub mod account;
 pub mod accounts;
+pub mod batch;
 pub mod boards;
 pub mod books;
 pub mod cases;

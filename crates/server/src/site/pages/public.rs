@@ -98,8 +98,8 @@ async fn looked_up(site: &Shared, visit: &Visit, facts: &Facts, code: &str) -> R
         })
         .collect();
     Ok(Some(json!({
-        "procedure": title, "state": case.state.word(), "opened": figures::moment(case.opened),
-        "since": figures::moment(case.since), "steps": steps,
+        "procedure": title, "state": case.state.word(), "opened": figures::moment(case.opened, &site.pack.calendar),
+        "since": figures::moment(case.since, &site.pack.calendar), "steps": steps,
     })))
 }
 
@@ -149,7 +149,7 @@ fn chosen<'v>(site: &Shared, visit: &'v Visit, register: &Register) -> Option<&'
 fn shown(site: &Shared, visit: &Visit, id: &str, draft: &Draft, error: &str) -> Page {
     let (procedure, register) = asked(site, id)?;
     let wanted = procedure.asks.as_ref().map(|asks| asks.fields.as_slice()).unwrap_or_default();
-    let all = form::inputs(&site.pack, register, draft, None, clock::today(), visit.language);
+    let all = form::inputs(&site.pack, register, draft, None, site.today(), visit.language);
     let inputs: Vec<_> = wanted.iter().filter_map(|at| all.get(usize::from(*at)).cloned()).collect();
     let Entity::Level(level) = register.parent else { return Err(PageError::not_found("procedure", id)) };
     let level = site.pack.levels.get(level.index()).map(|level| text_in(&level.title, visit.language.id()));
