@@ -51,11 +51,11 @@ pub struct Said<'a> {
     pub last: i64,
 }
 
-/// Whether an account with these roles may act in a role for somebody.
+/// Whether an account with these roles, and others in which it acts for somebody, may act in a role for somebody.
 ///
 /// # Errors
 /// Why not.
-pub fn may_act_for(pack: &Pack, own: &[Held], held: &Held) -> Result<(), NotTaken> {
+pub fn may_act_for(pack: &Pack, own: &[Held], others: &[&Held], held: &Held) -> Result<(), NotTaken> {
     let role = |held: &Held| pack.roles.iter().find(|role| role.id == held.role);
     let wanted = role(held).ok_or(NotTaken::Person)?;
     if OWN.iter().any(|right| *right != Right::Tokens && wanted.may.contains(right)) {
@@ -65,7 +65,7 @@ pub fn may_act_for(pack: &Pack, own: &[Held], held: &Held) -> Result<(), NotTake
     if !own.iter().any(covers) {
         return Err(NotTaken::Below);
     }
-    let roles: Vec<&Role> = own.iter().filter_map(role).collect();
+    let roles: Vec<&Role> = own.iter().chain(others.iter().copied()).filter_map(role).collect();
     match apart(pack, &roles, wanted) {
         Some(other) => Err(NotTaken::Apart(other.id.clone())),
         None => Ok(()),
@@ -81,10 +81,9 @@ pub async fn say(store: &Store, actor: &Actor, said: &Said<'_>, now: i64) -> Res
     if said.first > said.last || said.last < today || said.last - said.first >= MOST_DAYS {
         return Err(NotTaken::Days);
     }
+    let in_days = |other: &&Absence| other.first <= said.last && said.first <= other.last;
     let known = store.absences(Some(said.held.account), today).await?;
-    let in_days =
-        |other: &&Absence| other.held.id == said.held.id && other.first <= said.last && said.first <= other.last;
-    if known.iter().any(|other| in_days(&other)) {
+    if known.iter().filter(in_days).any(|other| other.held.id == said.held.id) {
         return Err(NotTaken::Overlap);
     }
     let deputy = match said.deputy {
@@ -92,7 +91,10 @@ pub async fn say(store: &Store, actor: &Actor, said: &Said<'_>, now: i64) -> Res
         login => {
             let account = store.account(login).await?.filter(|found| !found.blocked && found.id != said.held.account);
             let account = account.ok_or(NotTaken::Nobody)?;
-            may_act_for(store.pack(), &store.held(Some(account.id)).await?, said.held)?;
+            let acts = store.absences(Some(account.id), today).await?;
+            let others = acts.iter().filter(in_days).filter(|other| other.deputy == Some(account.id));
+            let others: Vec<&Held> = others.map(|other| &other.held).collect();
+            may_act_for(store.pack(), &store.held(Some(account.id)).await?, &others, said.held)?;
             Some((account.id, login))
         }
     };

@@ -78,7 +78,7 @@ impl Who {
         // A role that the pack no longer has gives nothing.
         let mut posts: Vec<Post> = held.iter().filter_map(|held| post(held, None)).collect();
         let acts = |absence: &&Absence| {
-            absence.deputy == Some(account.id) && deputies::may_act_for(pack, held, &absence.held).is_ok()
+            absence.deputy == Some(account.id) && deputies::may_act_for(pack, held, &[], &absence.held).is_ok()
         };
         posts.extend(absences.iter().filter(acts).filter_map(|absence| {
             let (login, until) = (absence.login.clone(), absence.last);

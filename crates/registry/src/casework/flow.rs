@@ -333,3 +333,24 @@ pub fn begin(procedure: &Procedure, case: &mut CaseFile, step: usize, (calendar,
         (case.step, case.state) = (procedure.steps.len().saturating_sub(1), CaseState::Done);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bangfu_policy::model::DAY;
+
+    use super::*;
+
+    #[test]
+    fn the_list_of_what_went_up_has_what_went_up() {
+        let week = [true, true, true, true, false, true, false];
+        let calendar = Calendar { offset: -5 * DAY / 24, week, ..Calendar::default() };
+        for after in [1, 5, 12] {
+            for now in (0..40).map(|hour| 1_700_000_000_000 + hour * DAY / 3) {
+                let gone = |due: i64| calendar.ends(due - 1, after, true) <= now;
+                let latest = latest_due(&calendar, (after, true), now);
+                assert!(gone(latest) && !gone(latest + DAY), "{after} {now}");
+                assert_eq!(calendar.begins(calendar.day(latest)), latest, "a deadline is the end of a day");
+            }
+        }
+    }
+}

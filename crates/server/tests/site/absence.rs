@@ -114,6 +114,10 @@ async fn not_everybody_may_act_for_somebody() {
     say(&site, &clerk, &login(&region), (2, 5)).await.unwrap();
     assert!(matches!(say(&site, &clerk, "", (5, 9)).await, Err(NotTaken::Overlap)));
     say(&site, &clerk, "", (6, 9)).await.unwrap();
+    // For two whose roles are kept apart nobody acts on the same days.
+    say(&site, &office, &login(&region), (20, 21)).await.unwrap();
+    assert!(matches!(say(&site, &approver, &login(&region), (21, 22)).await, Err(NotTaken::Apart(_))));
+    say(&site, &approver, &login(&region), (22, 23)).await.unwrap();
     // It has not begun: nobody acts for anybody yet.
     let who = sign_in::who(&site.store, &region.session, false, now()).await.unwrap();
     assert_eq!(who.posts.len(), 1);
