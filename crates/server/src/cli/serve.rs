@@ -60,6 +60,7 @@ pub(crate) async fn site_of(home: &Home) -> Result<Site> {
         snapshot: Some(home.snapshot()).filter(|folder| folder.exists()),
         synthetic: home.folder.join("synthetic.json").exists(),
         today: clock::today(),
+        clock: site::Clock::default(),
     };
     Ok(Site::open(Arc::clone(&home.pack), home.store.clone(), &sources).await?)
 }

@@ -43,6 +43,7 @@ use bangfu_rules::snapshot::SnapshotError;
 use minijinja::{Environment, Value, context};
 use tokio::net::TcpListener;
 
+pub use crate::clock::Clock;
 use error::PageError;
 use visit::Visit;
 
@@ -68,6 +69,8 @@ pub struct Site {
     pub data: PathBuf,
     /// Today: parameters are shown for this day as long as there is no run.
     pub today: i32,
+    /// What time it is for sessions, cases, notices and the journal.
+    pub clock: Clock,
 }
 
 /// Where a site finds what it shows.
@@ -83,6 +86,8 @@ pub struct Sources {
     pub synthetic: bool,
     /// Today, days since 1970-01-01.
     pub today: i32,
+    /// The clock: the machine's, if nothing is said.
+    pub clock: Clock,
 }
 
 impl Site {
@@ -106,6 +111,7 @@ impl Site {
             snapshot,
             synthetic: sources.synthetic,
             today: sources.today,
+            clock: sources.clock.clone(),
         })
     }
 
@@ -125,6 +131,11 @@ impl Site {
             day: self.as_of(),
             language,
         }
+    }
+
+    /// Milliseconds since 1970-01-01 UTC.
+    pub fn now(&self) -> i64 {
+        self.clock.now()
     }
 
     /// The day that pages speak of: that of the last run.

@@ -57,6 +57,7 @@ async fn open() -> (Site, Home) {
         snapshot: Some(home.snapshot()),
         synthetic: true,
         today: AS_OF,
+        ..Sources::default()
     };
     (Site::open(Arc::clone(&second.pack), home.store.clone(), &sources).await.unwrap(), home)
 }

@@ -117,7 +117,7 @@ async fn work(site: Shared, job: Arc<Job>, reason: Option<(String, Arc<Outlook>)
         language: job.language.id(),
         actor: &who,
         reason: reason.as_ref().map_or("", |(reason, _)| reason),
-        at: clock::now(),
+        at: site.now(),
     };
     let far = match intake::import(site.facts.store(), &request).await {
         Ok(imported) => match keep_errors(&site.pack, &job, &imported) {

@@ -14,7 +14,6 @@ use serde_json::{Value as Json, json};
 use super::cases::{desk, grounds, line, with};
 use super::determinations::{divisions, records};
 use super::sent::Sent;
-use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
 use crate::site::own::own;
@@ -46,7 +45,7 @@ fn query(site: &Shared, visit: &Visit, list: &str) -> CaseQuery {
         state: (list != "closed").then_some(CaseState::Open),
         steps: mine.then(|| own_steps(site)),
         procedure: visit.get("procedure").unwrap_or_default().to_owned(),
-        due_before: (list == "overdue").then(clock::now),
+        due_before: (list == "overdue").then(|| site.now()),
         limit: PAGE,
         ..CaseQuery::default()
     }
@@ -60,7 +59,7 @@ pub async fn list(site: Shared, visit: Visit) -> Page {
 async fn show(site: &Shared, visit: &Visit, outcomes: &[Json]) -> Page {
     let list = visit.get("list").filter(|list| LISTS.contains(list)).unwrap_or("mine");
     let page: u64 = visit.get("page").and_then(|text| text.parse().ok()).filter(|page| *page > 0).unwrap_or(1);
-    let now = clock::now();
+    let now = site.now();
     let mut counts = Vec::new();
     for name in LISTS {
         let (_, count) = site.facts.cases(&CaseQuery { limit: 0, ..query(site, visit, name) }).await?;
