@@ -359,7 +359,8 @@ fn asks(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) 
     Some(Asks { fields: asked, set })
 }
 
-/// `adds: {label: {kind: dibao, start: today}}`, `ends: {label: {where: {kind: dibao, ended: null}, set: {ended: today}}}`.
+/// `adds: {label: {kind: dibao, start: today}}`, `ends: {label: {where: {kind: dibao, ended: null}, set: {ended: today}}}`;
+/// of one register also a list of such changes.
 fn effects(
     pack: &Pack,
     subject: Option<Entity>,
@@ -377,10 +378,19 @@ fn effects(
             report.say(place, format!("`{name}` is no register of the subject"), advice);
             continue;
         };
-        let (mut filter, mut set) = (Vec::new(), Vec::new());
         if key == "adds" {
-            set = fields(pack, register, node, key, report);
-        } else if let Some(mut inner) = Cursor::new(node, "`ends`", report) {
+            let set = fields(pack, register, node, key, report);
+            all.push(Effect { register, filter: Vec::new(), set });
+            continue;
+        }
+        // Of one register several kinds of records can be changed, each in its own way.
+        let several = match &node.data {
+            Data::List(items) => items.iter().collect(),
+            _ => vec![node],
+        };
+        for node in several {
+            let Some(mut inner) = Cursor::new(node, "`ends`", report) else { continue };
+            let (mut filter, mut set) = (Vec::new(), Vec::new());
             if let Some(node) = inner.node("where") {
                 filter = fields(pack, register, node, "where", report);
             }
@@ -389,8 +399,8 @@ fn effects(
                 None => report.say(place, "nothing is set", "add `set: {field: value}`"),
             }
             inner.finish(report);
+            all.push(Effect { register, filter, set });
         }
-        all.push(Effect { register, filter, set });
     }
     all
 }

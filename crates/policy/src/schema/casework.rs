@@ -71,7 +71,7 @@ pub(super) struct Procedure {
     /// Records of the subject that completing adds: register, fields.
     adds: Option<BTreeMap<String, BTreeMap<String, Setting>>>,
     /// Records of the subject that completing changes: register, which of them, fields.
-    ends: Option<BTreeMap<String, Ends>>,
+    ends: Option<BTreeMap<String, EndsOrMany>>,
 }
 
 /// What a notice says of the cases that it names.
@@ -94,6 +94,16 @@ pub(super) struct Asks {
     fields: OneOrMany,
     /// Fields that are set by themselves.
     set: Option<BTreeMap<String, Setting>>,
+}
+
+/// One change of the records of a register, or several.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum EndsOrMany {
+    /// One.
+    One(Ends),
+    /// Several, for records of different kinds.
+    Many(Vec<Ends>),
 }
 
 /// Which records of the subject completing changes, and how.

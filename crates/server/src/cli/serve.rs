@@ -64,6 +64,7 @@ pub(crate) async fn site_of(home: &Home) -> Result<Site> {
         snapshot: Some(home.snapshot()).filter(|folder| folder.exists()),
         synthetic: home.folder.join("synthetic.json").exists(),
         fixed_day: None,
+        clock: site::Clock::default(),
     };
     Ok(Site::open(Arc::clone(&home.pack), home.store.clone(), &sources).await?)
 }

@@ -15,7 +15,6 @@ use super::api::problem::Problem;
 use super::error::PageError;
 use super::templates::encode;
 use super::visit::cookie;
-use crate::clock;
 
 /// Name of the cookie that holds the text of a session.
 pub const COOKIE: &str = "session";
@@ -56,7 +55,7 @@ pub async fn authenticate(State(site): State<Shared>, mut request: Request, next
     let token = bearer(request.headers());
     let text = token.clone().or_else(|| cookie(request.headers(), COOKIE));
     let who = match text {
-        Some(text) => match sign_in::who(&site.store, &text, token.is_some(), clock::now()).await {
+        Some(text) => match sign_in::who(&site.store, &text, token.is_some(), site.now()).await {
             Ok(who) => who,
             Err(error) => {
                 tracing::error!(%error, "a session cannot be read");

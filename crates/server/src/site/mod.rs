@@ -43,6 +43,7 @@ use bangfu_rules::snapshot::SnapshotError;
 use minijinja::{Environment, Value, context};
 use tokio::net::TcpListener;
 
+pub use crate::clock::Clock;
 use error::PageError;
 use visit::Visit;
 
@@ -68,6 +69,8 @@ pub struct Site {
     pub data: PathBuf,
     /// The day that is today for tests; none: that of the clock.
     pub fixed_day: Option<i32>,
+    /// What time it is for sessions, cases, notices and the journal.
+    pub clock: Clock,
 }
 
 /// Where a site finds what it shows.
@@ -85,6 +88,8 @@ pub struct Sources {
     pub synthetic: bool,
     /// The day that is today for tests, days since 1970-01-01; none: that of the clock.
     pub fixed_day: Option<i32>,
+    /// The clock: the machine's, if nothing is said.
+    pub clock: Clock,
 }
 
 impl Site {
@@ -108,6 +113,7 @@ impl Site {
             snapshot,
             synthetic: sources.synthetic,
             fixed_day: sources.fixed_day,
+            clock: sources.clock.clone(),
         })
     }
 
@@ -131,7 +137,12 @@ impl Site {
 
     /// Today, as the policy's calendar has it, days since 1970-01-01.
     pub fn today(&self) -> i32 {
-        self.fixed_day.unwrap_or_else(|| crate::clock::today(&self.pack.calendar))
+        self.fixed_day.unwrap_or_else(|| self.clock.today(&self.pack.calendar))
+    }
+
+    /// Milliseconds since 1970-01-01 UTC.
+    pub fn now(&self) -> i64 {
+        self.clock.now()
     }
 
     /// The day that pages speak of: that of the last run; without one parameters are shown for today.

@@ -100,16 +100,29 @@ async fn make() -> Registry {
 
 /// Fills a store with the divisions of all banners and the synthetic people of some; what was planted in them.
 pub(crate) async fn fill(store: &Store, pack: &Arc<Pack>, banners: &[&str], scale: f64) -> synth::Manifest {
-    let listed = synth::demo::read_divisions(&pack_folder()).unwrap();
     let kept = |code: &str| code.len() <= 6 || banners.iter().any(|banner| code.starts_with(banner));
-    let divisions: Vec<_> = listed.into_iter().filter(|division| kept(&division.code)).collect();
     let mut spec = synth::demo::read_spec(&pack_folder()).unwrap();
     spec.quotas.retain(|quota| banners.contains(&quota.division.as_str()));
     let given = synth::demo::read_given(&pack_folder(), pack).unwrap();
+    people(store, pack, (&kept, &spec, &given), scale).await
+}
+
+/// Which divisions there are, by their codes, who lives in them, and what is known of them.
+pub(crate) type World<'a> = (&'a dyn Fn(&str) -> bool, &'a synth::spec::Spec, &'a synth::demo::Given);
+
+/// Fills a store with synthetic people of a description of one's own.
+pub(crate) async fn people(
+    store: &Store,
+    pack: &Arc<Pack>,
+    (kept, spec, given): World<'_>,
+    scale: f64,
+) -> synth::Manifest {
+    let listed = synth::demo::read_divisions(&pack_folder()).unwrap();
+    let divisions: Vec<_> = listed.into_iter().filter(|division| kept(&division.code)).collect();
     let tree: Vec<_> =
         divisions.iter().map(|d| synth::Division { code: d.code.clone(), name: d.name.clone() }).collect();
     let mut batches = Vec::new();
-    let planted = Generator::new(pack, &spec, &tree, &given, scale)
+    let planted = Generator::new(pack, spec, &tree, given, scale)
         .unwrap()
         .run(
             &mut |register, _banner, batch| {
@@ -291,6 +304,7 @@ async fn open_on(today: i32, results: &str) -> Site {
         snapshot: Some(folder.join("snapshot")),
         synthetic: true,
         fixed_day: Some(today),
+        ..Sources::default()
     };
     Site::open(Arc::clone(&registry.pack), store, &sources).await.unwrap()
 }

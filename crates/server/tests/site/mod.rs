@@ -8,6 +8,7 @@ mod boards;
 mod books;
 mod browser;
 mod cases;
+mod clock;
 mod coverage;
 mod desk;
 mod escalation;

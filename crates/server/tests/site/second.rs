@@ -61,6 +61,7 @@ async fn open() -> (Site, Home) {
         snapshot: Some(home.snapshot()),
         synthetic: true,
         fixed_day: Some(AS_OF),
+        ..Sources::default()
     };
     (Site::open(Arc::clone(&second.pack), home.store.clone(), &sources).await.unwrap(), home)
 }

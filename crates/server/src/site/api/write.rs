@@ -12,7 +12,6 @@ use serde_json::{Map, Value};
 use super::problem::{At, Problem};
 use super::records::{address, answer, etag, find, names};
 use super::{Answer, register};
-use crate::clock;
 use crate::site::Shared;
 use crate::site::guard::own_site;
 use crate::site::visit::Visit;
@@ -37,7 +36,7 @@ pub async fn create(site: Shared, visit: Visit, Path(id): Path<String>, headers:
         others.push("period");
     }
     let body = body(register, &bytes, &others)?;
-    let stamp = Stamp { actor: &site.actor(), reason: &body.reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &body.reason, at: site.now() };
     let once = key(&headers)?.map(|key| Once::new(key, register, &bytes));
     if let Some(once) = &once
         && let Some(created) = write::repeated(&site.facts, register_id, once, &stamp).await?
@@ -113,7 +112,7 @@ pub async fn remove(
     matches(&headers, &row)?;
     let body = object(&bytes)?;
     let reason = reason(register, &body, &["reason"])?;
-    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: site.now() };
     write::remove(&site.facts, &row, &stamp).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -137,7 +136,7 @@ pub async fn change(
     if !conflicts.is_empty() {
         return Err(invalid(&conflicts));
     }
-    let stamp = Stamp { actor: &site.actor(), reason: &body.reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &body.reason, at: site.now() };
     let row = write::change(&site.facts, &row, &values, &stamp).await?;
     Ok(answer(&site, register, &row))
 }

@@ -11,14 +11,13 @@ use serde_json::{Value, json};
 
 use super::account;
 use super::sent::{Sent, done};
-use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
 use crate::site::visit::Visit;
 
 /// Absences of an account that are not over, and those in which it acts for others.
 pub async fn lines(site: &Shared, visit: &Visit, account: i64) -> Result<Vec<Value>, PageError> {
-    let known = site.store.absences(Some(account), site.pack.calendar.day(clock::now())).await?;
+    let known = site.store.absences(Some(account), site.pack.calendar.day(site.now())).await?;
     let line = |absence: &Absence| {
         let role = site.pack.roles.iter().find(|role| role.id == absence.held.role);
         json!({
@@ -34,7 +33,7 @@ pub async fn lines(site: &Shared, visit: &Visit, account: i64) -> Result<Vec<Val
 /// Says an absence, or ends one.
 pub async fn act(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs): super::account::Pairs) -> account::Page {
     let sent = Sent::new(&headers, pairs)?;
-    let (who, now) = (&site.who, clock::now());
+    let (who, now) = (&site.who, site.now());
     if sent.has("end") {
         deputies::end(&site.store, &site.actor(), who.account, sent.number("end")?, now).await?;
         return Ok(done("/account", "ended"));

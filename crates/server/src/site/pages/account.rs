@@ -12,7 +12,6 @@ use serde_json::json;
 
 use super::absence;
 use super::sent::{Sent, done, with_status};
-use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
 use crate::site::own::own;
@@ -112,7 +111,7 @@ pub async fn password(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs
     if sent.whole("password") != sent.whole("again") {
         return again(&site, &visit, "unequal").await;
     }
-    match choose_password(&site.store, &site.actor(), &who.login, sent.whole("password"), clock::now()).await {
+    match choose_password(&site.store, &site.actor(), &who.login, sent.whole("password"), site.now()).await {
         Ok(()) => {}
         Err(NotGiven::Weak(weak)) => return again(&site, &visit, weak.word()).await,
         Err(other) => return Err(PageError::Failed(other.to_string())),
@@ -129,11 +128,11 @@ pub async fn factor(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs):
         return again(&site, &visit, "factor-there").await;
     }
     let factor = Factor::from_text(sent.text("factor"));
-    let right = factor.filter(|factor| factor.check(sent.text("code"), clock::now().max(0) as u64 / 1000, 0).is_some());
+    let right = factor.filter(|factor| factor.check(sent.text("code"), site.now().max(0) as u64 / 1000, 0).is_some());
     let Some(sealed) = right.and_then(|factor| factor.seal(site.store.keys())) else {
         return again(&site, &visit, "factor-wrong").await;
     };
-    let mut change = site.store.change(&Scope::nothing(), &site.actor(), "", clock::now()).await?;
+    let mut change = site.store.change(&Scope::nothing(), &site.actor(), "", site.now()).await?;
     change.set_factor(&site.who.login, Some(&sealed)).await?;
     change.commit().await?;
     Ok(done("/account", "factor"))
@@ -175,7 +174,7 @@ pub async fn token(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs): 
     if name.is_empty() || !(1..=TOKEN_DAYS).contains(&days) {
         return again(&site, &visit, "token").await;
     }
-    let now = clock::now();
+    let now = site.now();
     let (account, kind) = (site.who.account, sign_in::Kind::Token);
     let held = site.who.post.as_ref().map(|post| post.held);
     let text = sign_in::begin(&site.store, account, held, (kind, name, writes), now, now + days * DAY).await;

@@ -11,7 +11,6 @@ use bangfu_registry::views::figures::moment;
 use serde_json::{Value, json};
 
 use super::sent::{Sent, done, with_status};
-use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
 use crate::site::own::own;
@@ -76,7 +75,7 @@ pub async fn make(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs): P
         return Err(PageError::Forbidden(String::new()));
     }
     let (login, name) = (sent.text("login").to_lowercase(), sent.text("name"));
-    let made = accounts::make(&site.store, &site.actor(), (&login, name), "", clock::now()).await;
+    let made = accounts::make(&site.store, &site.actor(), (&login, name), "", site.now()).await;
     let word = match made {
         Ok(link) => return list(&site, &visit, "", &link, ["", ""]).await,
         Err(NotGiven::Login) => "login",
@@ -112,7 +111,7 @@ async fn show(site: &Shared, visit: &Visit, login: &str, error: &str, link: &str
         name => account.name,
         made => moment(account.made, &site.pack.calendar),
         blocked => account.blocked,
-        locked => account.locked_until > clock::now(),
+        locked => account.locked_until > site.now(),
         ready => !account.secret.is_empty(),
         factor => account.factor.is_some(),
         held => held.iter().map(|held| post(site, visit, held)).collect::<Vec<_>>(),
@@ -149,14 +148,14 @@ pub async fn act(
         return give(&site, &visit, &login, &sent, &reason).await;
     }
     if what == "link" {
-        let made = accounts::link(&site.store, &site.actor(), &login, &reason, clock::now()).await;
+        let made = accounts::link(&site.store, &site.actor(), &login, &reason, site.now()).await;
         let link = made.map_err(|error| PageError::Failed(error.to_string()))?;
         return show(&site, &visit, &login, "", &link).await;
     }
     if what == "block" && login == site.who.login {
         return refused(&site, &visit, &login, "oneself").await;
     }
-    let mut change = site.store.change(&Scope::nothing(), &site.actor(), &reason, clock::now()).await?;
+    let mut change = site.store.change(&Scope::nothing(), &site.actor(), &reason, site.now()).await?;
     match what {
         "block" => change.block(&login, true).await?,
         "unblock" => change.block(&login, false).await?,
@@ -189,7 +188,7 @@ async fn give(site: &Shared, visit: &Visit, login: &str, sent: &Sent, reason: &s
         Err(NotGiven::Oneself) => return refused(site, visit, login, "oneself").await,
         Err(other) => return Err(PageError::Failed(other.to_string())),
     }
-    let mut change = site.store.change(&Scope::nothing(), &site.actor(), reason, clock::now()).await?;
+    let mut change = site.store.change(&Scope::nothing(), &site.actor(), reason, site.now()).await?;
     change.give_role(login, &role.id, division).await?;
     change.commit().await?;
     Ok(done(&format!("/accounts/{login}"), "give"))

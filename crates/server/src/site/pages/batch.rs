@@ -17,7 +17,6 @@ use serde_json::{Value as Json, json};
 
 use super::cases::{day, desk, line, papers};
 use super::work::on_all;
-use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
 use crate::site::own::own;
@@ -82,7 +81,7 @@ async fn page(site: &Shared, visit: Visit, address: &(String, String, String), o
         ..CaseQuery::default()
     };
     let (cases, total) = site.facts.cases(&query).await?;
-    let now = clock::now();
+    let now = site.now();
     let went_up = |case: &CaseFile| {
         let rungs = flow::went_up(&site.pack.calendar, step, case, now);
         rungs.iter().any(|rung| flow::acts_for(&site.pack, &site.who, rung.to))

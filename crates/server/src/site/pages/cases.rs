@@ -16,7 +16,6 @@ use bangfu_registry::views::results::Answer;
 use serde_json::{Value as Json, json};
 
 use super::sent::{Sent, with_status};
-use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
 use crate::site::own::own;
@@ -30,7 +29,7 @@ const MOST_PAPERS: usize = 20;
 
 /// Who acts now.
 pub fn desk(site: &Shared) -> Desk<'_> {
-    Desk { facts: &site.facts, who: &site.who, now: clock::now() }
+    Desk { facts: &site.facts, who: &site.who, now: site.now() }
 }
 
 impl From<NotDone> for PageError {
@@ -331,7 +330,7 @@ pub async fn about(
         .filter(begins)
         .map(|procedure| json!({ "id": procedure.id, "title": text_in(&procedure.title, visit.language.id()) }))
         .collect();
-    let now = clock::now();
+    let now = site.now();
     let cases: Vec<Json> = cases.iter().map(|case| line(site, visit, case, now)).collect();
     Ok(json!({ "cases": cases, "begin": begin, "subject": address }))
 }

@@ -13,7 +13,6 @@ use bangfu_registry::views::figures::moment;
 use serde_json::json;
 
 use super::sent::{Sent, file, register, row, with_status};
-use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
 use crate::site::own::own;
@@ -33,7 +32,7 @@ pub fn note(site: &Shared, register: &Register, record: i64, what: &str, reason:
         (site.pack.roles.get(post.role.index()).map_or("", |role| role.id.as_str()), post.division.as_str())
     });
     site.looks.add(Look {
-        at: clock::now(),
+        at: site.now(),
         register: register.id.clone(),
         record,
         account: site.who.login.clone(),
@@ -92,7 +91,7 @@ pub async fn show(
         return Ok(with_status(page, StatusCode::UNPROCESSABLE_ENTITY));
     };
     // First what stays, then what is shown.
-    let mut change = site.store.change(&site.who.scope, &site.actor(), &reason, clock::now()).await?;
+    let mut change = site.store.change(&site.who.scope, &site.actor(), &reason, site.now()).await?;
     change.cleared(register_id, &found).await?;
     change.commit().await?;
     note(&site, register, found.record.id.0, "clear", &reason);

@@ -19,7 +19,6 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::sent::{Sent, done, home, row, with_status, writable};
-use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
 use crate::site::own::own;
@@ -111,7 +110,7 @@ pub async fn create(
     let (Some(owner), Ok(period), true) = (owner, period, sheet.draft.errors.is_empty()) else {
         return sheet.answer(StatusCode::UNPROCESSABLE_ENTITY).await;
     };
-    let stamp = Stamp { actor: &site.actor(), reason: &sheet.reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &sheet.reason, at: site.now() };
     let new = New { register: register_id, owner: &owner, period, values: &values };
     match write::create(&site.facts, &new, None, &stamp).await {
         Ok(Created::Record(row)) => Ok(done(&home(&site, register, &row).await?, "created")),
@@ -168,7 +167,7 @@ pub async fn change(
     if values.is_empty() {
         return Ok(done(&back, "nothing"));
     }
-    let stamp = Stamp { actor: &site.actor(), reason: &sheet.reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &sheet.reason, at: site.now() };
     match write::change(&site.facts, &row, &values, &stamp).await {
         Ok(_) => Ok(done(&back, "changed")),
         Err(StoreError::Version { .. }) => {

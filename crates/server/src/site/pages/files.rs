@@ -78,7 +78,7 @@ pub async fn send(
     };
     let said = arrived.texts.iter().find(|(name, _)| name == "reason").map(|(_, text)| text.trim().to_owned());
     let reason = said.filter(|reason| !reason.is_empty()).unwrap_or_else(|| site.text(&visit, "reason-attach"));
-    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: site.now() };
     let file = Arrived { path: &arrived.path, name: &arrived.name, hash: &arrived.hash, size: arrived.size };
     let taken = attach::attach(&site.facts, &site.data, &row, &file, &stamp).await;
     // Moved to its place, or not wanted; what stays is cleared away by the next backup.
@@ -140,7 +140,7 @@ pub async fn remove(
         let page = site.render(&visit, "registry", "registry/file-refused.html", own)?;
         return Ok(with_status(page, StatusCode::UNPROCESSABLE_ENTITY));
     };
-    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: site.now() };
     attach::detach(&site.facts, &site.data, &row, file.id, &stamp).await?;
     Ok(done(&back, "detached"))
 }

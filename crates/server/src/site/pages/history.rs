@@ -13,7 +13,6 @@ use bangfu_registry::views::history::{self, Event};
 
 use super::registry::{place_below, saved};
 use super::sent::{Sent, done, home, register, row, with_status};
-use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
 use crate::site::own::own;
@@ -103,7 +102,7 @@ pub async fn undo(
     let Some(reason) = sent.reason() else {
         return refused(site.text(&visit, "reason-needed"), StatusCode::UNPROCESSABLE_ENTITY).await;
     };
-    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: site.now() };
     match write::undo(&site.facts, &row, version, seq, &stamp).await {
         Ok(()) => Ok(done(&format!("/registry/{id}/~{}/history", row.record.id.0), "undone")),
         Err(StoreError::Version { .. }) => {
@@ -134,7 +133,7 @@ pub async fn restore(
     let Some(reason) = sent.reason() else {
         return refused("reason-needed", StatusCode::UNPROCESSABLE_ENTITY).await;
     };
-    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: site.now() };
     match write::restore(&site.facts, register_id, RecordId(record), &stamp).await {
         Ok(row) => Ok(done(&home(&site, register, &row).await?, "restored")),
         Err(StoreError::Absent(_)) => refused("restore-no-owner", StatusCode::CONFLICT).await,

@@ -92,7 +92,7 @@ pub async fn send(site: Shared, visit: Visit, Part(id): Part<String>, headers: H
         file: name,
         language: visit.language.id().to_owned(),
         state: "looking".to_owned(),
-        at: clock::now(),
+        at: site.now(),
         ..Job::default()
     };
     let job_id = job.id.clone();
@@ -129,7 +129,7 @@ async fn work(site: Shared, job: Import, reason: Option<(String, Box<Outlook>)>)
         language: &job.job.language,
         actor: &who,
         reason: reason.as_ref().map_or("", |(reason, _)| reason),
-        at: clock::now(),
+        at: site.now(),
     };
     let far = match intake::import(site.facts.store(), &request).await {
         Ok(imported) => match keep_errors(&site.pack, &job, &imported) {

@@ -18,7 +18,6 @@ use bangfu_registry::views::{figures, policy, procedures};
 use serde_json::{Map, Value as Json, json};
 
 use super::sent::{Sent, with_status};
-use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
 use crate::site::own::own;
@@ -56,7 +55,7 @@ fn everything(site: &Shared) -> Facts {
 }
 
 fn board<'a>(site: &'a Shared, facts: &'a Facts, visit: &Visit) -> Board<'a> {
-    Board { facts, places: &site.places, now: clock::now(), language: visit.language }
+    Board { facts, places: &site.places, now: site.now(), language: visit.language }
 }
 
 fn forms(site: &Shared, visit: &Visit) -> Vec<Json> {
@@ -204,10 +203,10 @@ pub async fn send(
         return Ok(with_status(shown(&site, &visit, &id, &draft, "")?, StatusCode::UNPROCESSABLE_ENTITY));
     }
     let address = sender(&headers, connection.map(|Extension(ConnectInfo(address))| address.ip()));
-    if !site.senders.admit(&address, clock::now()) {
+    if !site.senders.admit(&address, site.now()) {
         return Ok(with_status(shown(&site, &visit, &id, &draft, "often")?, StatusCode::TOO_MANY_REQUESTS));
     }
-    let code = take(&site.store, procedure, division, &values, clock::now()).await?;
+    let code = take(&site.store, procedure, division, &values, site.now()).await?;
     let own = own! {
         id,
         procedure => procedures::one(&site.pack, &id, visit.language),

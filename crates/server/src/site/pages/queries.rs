@@ -11,7 +11,6 @@ use bangfu_registry::views::listing;
 use serde::Serialize;
 
 use super::sent::{Sent, done, register};
-use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
 use crate::site::templates::encode;
@@ -78,7 +77,7 @@ pub async fn save(
     }
     let text = written(&query);
     let reason = site.text(&visit, "reason-query");
-    let mut change = site.facts.store().change(site.facts.scope(), &site.actor(), &reason, clock::now()).await?;
+    let mut change = site.facts.store().change(site.facts.scope(), &site.actor(), &reason, site.now()).await?;
     change.save_query(register_id, &name, &text).await?;
     change.commit().await?;
     Ok(Redirect::to(&list(&visit, &id, &text)).into_response())
@@ -95,7 +94,7 @@ pub async fn forget(
     Sent::new(&headers, form)?;
     let (register_id, _) = register(&site, &id)?;
     let reason = site.text(&visit, "reason-query");
-    let mut change = site.facts.store().change(site.facts.scope(), &site.actor(), &reason, clock::now()).await?;
+    let mut change = site.facts.store().change(site.facts.scope(), &site.actor(), &reason, site.now()).await?;
     change.forget_query(register_id, query).await?;
     change.commit().await?;
     Ok(done(&list(&visit, &id, ""), "forgotten"))

@@ -11,7 +11,6 @@ use bangfu_registry::store::{Row, StoreError};
 use bangfu_registry::views::{figures, file};
 
 use super::sent::{Sent, above, done, file as address_of, home, row, with_status, writable};
-use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
 use crate::site::own::own;
@@ -52,7 +51,7 @@ pub async fn remove(
         RegisterKind::Entity if row.record.parent.is_none() => format!("/registry/{id}"),
         _ => above(&site, register, &row).await?,
     };
-    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: clock::now() };
+    let stamp = Stamp { actor: &site.actor(), reason: &reason, at: site.now() };
     match write::remove(&site.facts, &row, &stamp).await {
         Ok(()) => Ok(done(&back, "removed")),
         Err(StoreError::Holds(_)) => refused(row, "held-by-others", StatusCode::CONFLICT).await,

@@ -10,7 +10,6 @@ use bangfu_registry::store::{Actor, Scope};
 use serde_json::json;
 
 use super::sent::{Sent, with_status};
-use crate::clock;
 use crate::site::Shared;
 use crate::site::access::COOKIE;
 use crate::site::error::PageError;
@@ -41,7 +40,7 @@ pub async fn enter(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs): 
     // The password as it was typed: a space at its end is part of it.
     let (password, code) = (sent.whole("password"), sent.text("code"));
     let browser = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let entered = sign_in::sign_in(&site.store, (&login, password, code), browser, clock::now()).await;
+    let entered = sign_in::sign_in(&site.store, (&login, password, code), browser, site.now()).await;
     let refused = |word: &str| Ok(with_status(show(&site, &visit, word, &login, next)?, StatusCode::UNAUTHORIZED));
     let signed_in = match entered {
         Ok(signed_in) => signed_in,
@@ -65,7 +64,7 @@ pub async fn enter(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs): 
 
 async fn note(site: &Shared, login: &str, action: &str) -> Result<(), PageError> {
     let actor = Actor::person(login, "", "");
-    let mut change = site.store.change(&Scope::nothing(), &actor, "", clock::now()).await?;
+    let mut change = site.store.change(&Scope::nothing(), &actor, "", site.now()).await?;
     change.event(action, json!({ "login": login })).await?;
     change.commit().await?;
     Ok(())
@@ -93,7 +92,7 @@ pub async fn leave(site: Shared, headers: HeaderMap, Form(pairs): Pairs) -> Page
 
 /// The page of a one-time link: a password is chosen.
 pub async fn welcome(site: Shared, visit: Visit, Path(link): Path<String>) -> Page {
-    let account = sign_in::follow(&site.store, &link, clock::now(), false).await?;
+    let account = sign_in::follow(&site.store, &link, site.now(), false).await?;
     let account = account.ok_or_else(|| PageError::not_found("link", ""))?;
     choosing(&site, &visit, &account.login, &account.name, "")
 }
@@ -111,7 +110,7 @@ pub async fn choose(
     Form(pairs): Pairs,
 ) -> Page {
     let sent = Sent::new(&headers, pairs)?;
-    let now = clock::now();
+    let now = site.now();
     let account = sign_in::follow(&site.store, &link, now, false).await?;
     let account = account.ok_or_else(|| PageError::not_found("link", ""))?;
     let again = |word: &str| {
@@ -140,7 +139,7 @@ pub async fn demo(site: Shared, visit: Visit) -> Page {
     if !site.synthetic {
         return Err(PageError::not_found("page", "/demo-accounts"));
     }
-    let seconds = clock::now().max(0) as u64 / 1000;
+    let seconds = site.now().max(0) as u64 / 1000;
     let accounts = demo::listed(&site.store, &site.places, visit.language, seconds).await?;
     let own = own! { accounts, password => demo::PASSWORD };
     site.render(&visit, "", "account/demo.html", own)

@@ -17,7 +17,6 @@ use super::batch;
 use super::cases::{desk, grounds, line, votes, with};
 use super::determinations::{divisions, records};
 use super::sent::Sent;
-use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
 use crate::site::own::own;
@@ -103,7 +102,7 @@ pub async fn list(site: Shared, visit: Visit) -> Page {
 async fn show(site: &Shared, visit: &Visit, outcomes: &[Json]) -> Page {
     let list = visit.get("list").filter(|list| LISTS.contains(list)).unwrap_or("mine");
     let page: u64 = visit.get("page").and_then(|text| text.parse().ok()).filter(|page| *page > 0).unwrap_or(1);
-    let now = clock::now();
+    let now = site.now();
     let mut counts = Vec::new();
     for name in LISTS {
         let counted: Vec<CaseQuery> =
