@@ -102,13 +102,13 @@ pub(crate) async fn another_village(site: &Site) -> (String, Vec<Record>) {
     panic!("no village has six households");
 }
 
-fn status(site: &Site, record: &Record) -> Option<Value> {
+pub(crate) fn status(site: &Site, record: &Record) -> Option<Value> {
     let register = &site.pack.registers[record.register.index()];
     let at = register.fields.iter().position(|field| field.id == "poverty_status").unwrap();
     record.values[at].clone()
 }
 
-async fn labels(site: &Site, record: &Record, kind: &str) -> usize {
+pub(crate) async fn labels(site: &Site, record: &Record, kind: &str) -> usize {
     let register = site.pack.register("label").unwrap();
     let at = site.pack.registers[register.index()].fields.iter().position(|field| field.id == "kind").unwrap();
     let children = site.store.reader(&Scope::everything()).children(register, record.id).await.unwrap();
