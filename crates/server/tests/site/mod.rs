@@ -20,3 +20,4 @@ mod sample;
 mod second;
 mod shape;
 mod writing;
+mod year;
