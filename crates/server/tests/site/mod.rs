@@ -24,3 +24,4 @@ mod sample;
 mod second;
 mod shape;
 mod writing;
+mod year;
