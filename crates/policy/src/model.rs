@@ -47,11 +47,13 @@ index_type! {
 mod board;
 mod calendar;
 mod procedure;
+mod public;
 mod role;
 
 pub use board::{Exemptions, Match, MatchPart, MatchTest, View, ViewKind};
 pub use calendar::{Calendar, DAY};
 pub use procedure::{Asks, Effect, Notice, Procedure, ProcedureId, RoleId, Rung, Set, Step, StepKind};
+pub use public::Public;
 pub use role::{Right, Role};
 
 /// Where an item was written.
@@ -122,6 +124,8 @@ pub struct Pack {
     pub exemptions: Option<Exemptions>,
     /// What the hand-made pages show.
     pub screens: Screens,
+    /// What everybody may see.
+    pub public: Public,
     /// Cases that the pack brings with it.
     pub tests: Vec<TestCase>,
     /// All formulas.

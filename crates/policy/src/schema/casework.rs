@@ -96,6 +96,16 @@ pub(super) struct Asks {
     set: Option<BTreeMap<String, Setting>>,
 }
 
+/// What everybody may see without signing in.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Public {
+    /// Standards: parameters.
+    parameters: Option<OneOrMany>,
+    /// Programmes.
+    programmes: Option<OneOrMany>,
+}
+
 /// One change of the records of a register, or several.
 #[derive(JsonSchema)]
 #[schemars(untagged)]

@@ -880,3 +880,6 @@ ask-often = Too many forms from here: try again in an hour, or telephone
 ask-send = Send
 kind-notice = notice
 notice-hangs = The notice hangs from { $from } to { $to }.
+public-programmes = Programmes: who gets what
+public-procedures = Procedures, step by step
+public-for = For each

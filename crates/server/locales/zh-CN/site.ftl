@@ -880,3 +880,6 @@ ask-often = 提交过于频繁，请一小时后再试或拨打电话
 ask-send = 提交
 kind-notice = 公示
 notice-hangs = 公示期：{ $from } 至 { $to }。
+public-programmes = 帮扶政策：对象、标准和办理
+public-procedures = 办理程序
+public-for = 对象

@@ -112,6 +112,29 @@ async fn a_notice_is_on_show_for_its_days_and_tells_no_secret() {
     assert_eq!(gone.status, StatusCode::NOT_FOUND);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn programmes_and_standards_are_those_that_the_pack_names() {
+    let site = open().await;
+    let named = |id: &str| site.pack.public.parameters.iter().any(|p| site.pack.parameters[p.index()].id == id);
+    assert!(named("nursing_subsidy") && !named("loan_overdue_max"));
+    let router = site::router(site).unwrap();
+    for (language, table, hidden, every) in [
+        ("en", "Nursing subsidy for the severely disabled", "Overdue loans, upper bound", "each month"),
+        ("zh", "补贴", "贷款逾期率", "每月"),
+    ] {
+        let page = get(&router, "/public/how", &format!("lang={language}")).await;
+        assert_eq!(page.status, StatusCode::OK);
+        let programme = page.text.split("id=\"nursing_subsidy\"").nth(1).expect("the programme").to_owned();
+        let programme = programme.split("</details>").next().unwrap();
+        assert!(programme.contains(table) && programme.contains(every), "{programme}");
+        // A table says for whom each of its rates is; who pays and how stands in the words of the pack.
+        assert!(programme.matches("<span class=\"soft\">").count() >= 2, "{programme}");
+        assert!(!page.text.contains(hidden), "a parameter that is not public");
+        // What has ended is not offered.
+        assert!(!page.text.contains("id=\"university_entry_aid\""));
+    }
+}
+
 /// The case of a code, read anew.
 async fn registry_case(code: &str) -> CaseFile {
     let site = open().await;

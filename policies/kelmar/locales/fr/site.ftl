@@ -976,3 +976,6 @@ ask-often = Trop d’envois : réessayez dans une heure, ou téléphonez
 ask-send = Envoyer
 kind-notice = avis
 notice-hangs = L’avis est affiché du { $from } au { $to }.
+public-programmes = Programmes : qui reçoit quoi
+public-procedures = Procédures, étape par étape
+public-for = Par

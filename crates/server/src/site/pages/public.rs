@@ -14,7 +14,8 @@ use bangfu_registry::exchange::write;
 use bangfu_registry::store::Scope;
 use bangfu_registry::views::facts::Facts;
 use bangfu_registry::views::form::{self, Draft};
-use bangfu_registry::views::{figures, policy, procedures};
+use bangfu_registry::views::published::Shown;
+use bangfu_registry::views::{figures, procedures};
 use serde_json::{Map, Value as Json, json};
 
 use super::sent::{Sent, with_status};
@@ -120,13 +121,19 @@ pub async fn how(site: Shared, visit: Visit) -> Page {
         .filter_map(|line| procedures::one(&site.pack, &line.id, visit.language))
         .filter(|view| !view.words.is_empty())
         .collect();
-    let parameters: Vec<_> = (0..site.pack.parameters.len())
-        .filter_map(|index| policy::parameter(&site.pack, index, site.as_of(), visit.language))
-        .filter(|parameter| {
-            !parameter.now.is_empty() && site.pack.parameters.iter().any(|p| p.id == parameter.id && p.min.is_some())
-        })
-        .collect();
-    let own = own! { procedures => described, parameters };
+    let shown = Shown {
+        pack: &site.pack,
+        places: &site.places,
+        division: &visit.division,
+        day: site.today(),
+        language: visit.language,
+    };
+    let own = own! {
+        procedures => described,
+        programmes => shown.programmes(),
+        standards => shown.standards(),
+        here => "/public/how",
+    };
     site.render(&visit, "public", "public/how.html", own)
 }
 
