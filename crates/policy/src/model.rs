@@ -53,7 +53,7 @@ mod role;
 pub use board::{Exemptions, Match, MatchPart, MatchTest, View, ViewKind};
 pub use calendar::{Calendar, DAY};
 pub use procedure::{Asks, Effect, Notice, Procedure, ProcedureId, RoleId, Rung, Set, Step, StepKind};
-pub use public::Public;
+pub use public::{Public, PublicRegister};
 pub use role::{Right, Role};
 
 /// Where an item was written.
@@ -834,6 +834,22 @@ impl Pack {
             Entity::Level(LevelId(n)) => Some(Entity::Level(LevelId(n - 1))),
             Entity::Register(id) => self.registers.get(id.index()).map(|register| register.parent),
         }
+    }
+
+    /// Whether the records of a register tell of single people: it or a register above it keeps secrets or numbers of
+    /// people, or has members, or is of them.
+    pub fn tells_of_people(&self, id: RegisterId) -> bool {
+        use FieldType::{BankCard, DisabilityCard, IdNumber, Phone};
+        let personal = |field: &Field| field.secret || matches!(field.ty, IdNumber | DisabilityCard | BankCard | Phone);
+        let own = |entity: Entity| {
+            let Entity::Register(id) = entity else { return false };
+            let Some(register) = self.registers.get(id.index()) else { return false };
+            let screen = self.screens.entities.get(&register.id);
+            screen.is_some_and(|screen| screen.members.is_some())
+                || self.screens.entities.values().any(|screen| screen.members == Some(id))
+                || register.fields.iter().any(personal)
+        };
+        own(Entity::Register(id)) || self.ancestors(Entity::Register(id)).any(own)
     }
 
     /// Ancestors from the nearest up.

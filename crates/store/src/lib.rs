@@ -57,4 +57,4 @@ pub use saved::SavedQuery;
 pub use scope::Scope;
 pub use secrets::SecretKeys;
 pub use sessions::{Look, Session};
-pub use tally::Tally;
+pub use tally::{Tally, Total};

@@ -406,7 +406,7 @@ fn effects(
 }
 
 /// Fields of a register with values; `today` is the day on which the case completes.
-fn fields(
+pub(super) fn fields(
     pack: &Pack,
     RegisterId(register): RegisterId,
     node: &Node,

@@ -104,6 +104,22 @@ pub(super) struct Public {
     parameters: Option<OneOrMany>,
     /// Programmes.
     programmes: Option<OneOrMany>,
+    /// Registers of which everybody sees some fields.
+    registers: Option<BTreeMap<String, PublicRegister>>,
+}
+
+/// A register of which everybody sees some fields.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct PublicRegister {
+    /// Fields that are shown.
+    fields: OneOrMany,
+    /// Numbers and money that are added up by division.
+    sums: Option<OneOrMany>,
+    /// Fields that must have these values.
+    r#where: Option<BTreeMap<String, Setting>>,
+    /// Records of people: only codes, numbers and dates are shown, and no place below this level.
+    nameless: Option<String>,
 }
 
 /// One change of the records of a register, or several.

@@ -5,7 +5,7 @@ use bangfu_policy::coverage::coverage;
 use bangfu_policy::diagnostic::render;
 use bangfu_policy::ir::Type;
 use bangfu_policy::load;
-use bangfu_policy::model::{Pack, Unit};
+use bangfu_policy::model::{LevelId, Pack, Unit};
 
 use crate::{folder, overlaid, read};
 
@@ -56,6 +56,19 @@ fn a_book_is_opened_into_sums() {
     let money = causes.cells().nth(2).map(|cell| &cell.head);
     assert_eq!(money, Some(&Head::Band { from: Some(50_000), to: Some(100_050), ty: Type::MONEY }));
     assert_eq!(causes.cells().last().unwrap().unit, Unit::Money);
+}
+
+#[test]
+fn what_is_public_is_named() {
+    let files = overlaid(&folder("good/public"));
+    let pack = load(&files).unwrap_or_else(|found| panic!("{}", render(&found, &files, false)));
+    let public = &pack.public;
+    assert_eq!((public.programmes.len(), public.parameters.len(), public.registers.len()), (1, 1, 2));
+    let people = |id: &str| pack.tells_of_people(pack.register(id).unwrap());
+    assert!(people("household") && people("person") && people("income") && !people("excuse") && !people("helper"));
+    assert_eq!(public.registers[0].filter, [(3, None)]);
+    assert_eq!(public.registers[1].nameless, Some(LevelId(0)));
+    assert_eq!((public.registers[1].fields.as_slice(), public.registers[1].sums.as_slice()), (&[4, 1][..], &[2][..]));
 }
 
 #[test]

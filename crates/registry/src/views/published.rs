@@ -1,5 +1,7 @@
 //! What everybody may see of the policy itself: programmes and standards, in plain words.
 
+pub mod records;
+
 use bangfu_policy::ir::{Scalar, Type};
 use bangfu_policy::model::{CodeList, Frequency, Pack, Parameter, ParameterId, ParameterRow, VariableId, text_in};
 use serde::Serialize;

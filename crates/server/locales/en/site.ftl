@@ -883,3 +883,7 @@ notice-hangs = The notice hangs from { $from } to { $to }.
 public-programmes = Programmes: who gets what
 public-procedures = Procedures, step by step
 public-for = For each
+public-totals = By division
+public-records = Number
+public-list = List
+public-nameless = Without names, and not by village

@@ -883,3 +883,7 @@ notice-hangs = 公示期：{ $from } 至 { $to }。
 public-programmes = 帮扶政策：对象、标准和办理
 public-procedures = 办理程序
 public-for = 对象
+public-totals = 分地区合计
+public-records = 数量
+public-list = 清单
+public-nameless = 不公开姓名和具体住址

@@ -111,6 +111,8 @@ pub fn table() -> Vec<(&'static str, Both, MethodRouter<Shared>)> {
         ("/account/tokens", TOKENS, post(pages::account::token)),
         ("/public", PUBLIC, get(pages::public::index)),
         ("/public/how", PUBLIC, get(pages::public::how)),
+        ("/public/registers/{id}", PUBLIC, get(pages::published::register)),
+        ("/public/registers/{id}/export.csv", PUBLIC, get(pages::published::export)),
         ("/public/notices/{notice}", PUBLIC, get(pages::public::notice)),
         ("/public/ask/{procedure}", PUBLIC, get(pages::public::form).post(pages::public::send)),
         ("/work", ROLE, get(pages::work::list).post(pages::work::act)),

@@ -135,6 +135,66 @@ async fn programmes_and_standards_are_those_that_the_pack_names() {
     }
 }
 
+/// The cells of the first table of a page, row by row.
+fn first_table(text: &str) -> Vec<Vec<String>> {
+    let body = text.split("<tbody>").nth(1).unwrap().split("</tbody>").next().unwrap();
+    let tag = regex::Regex::new("<[^>]*>").unwrap();
+    let cells = regex::Regex::new("(?s)<t[hd][^>]*>(.*?)</t[hd]>").unwrap();
+    let row = |row: &str| cells.captures_iter(row).map(|found| tag.replace_all(&found[1], "").into_owned()).collect();
+    body.split("</tr>").filter(|row| row.contains("<t")).map(row).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn funds_and_projects_are_shown_as_the_pack_names_them() {
+    let site = open().await;
+    let project = site.pack.register("project").unwrap();
+    let everywhere = site.store.reader(&Scope::everything());
+    let count = everywhere.count(project, &ListQuery::default()).await.unwrap();
+    let public = site.pack.public.registers.clone();
+    let titles: Vec<(String, Vec<String>)> = public
+        .iter()
+        .map(|public| {
+            let register = &site.pack.registers[public.register.index()];
+            let hidden = register.fields.iter().enumerate().filter(|(at, _)| !public.fields.contains(&(*at as u16)));
+            let unit = |title: &String| {
+                title.len() > 12
+                    && !register.fields.iter().enumerate().any(|(at, field)| {
+                        public.fields.contains(&(at as u16)) && field.title["en"].contains(title.as_str())
+                    })
+            };
+            (register.id.clone(), hidden.map(|(_, field)| field.title["en"].clone()).filter(unit).collect())
+        })
+        .collect();
+    let router = site::router(site).unwrap();
+    let index = get(&router, "/public", "lang=en").await.text;
+    for (id, hidden) in titles {
+        assert!(index.contains(&format!("/public/registers/{id}\"")), "{id} is on the index");
+        let page = get(&router, &format!("/public/registers/{id}"), "lang=en").await;
+        assert_eq!(page.status, StatusCode::OK, "{id}");
+        let body = page.text.split("<main").nth(1).unwrap();
+        for title in hidden {
+            assert!(!body.contains(&format!(">{title}<")), "{id} shows {title}");
+        }
+    }
+    // The parts add up to the whole.
+    let rows = first_table(&get(&router, "/public/registers/project", "lang=en").await.text);
+    let number = |text: &String| text.replace(',', "").parse::<f64>().unwrap();
+    for column in 1..rows[0].len() {
+        let parts: f64 = rows[1..].iter().map(|row| number(&row[column])).sum();
+        assert!((parts - number(&rows[0][column])).abs() < 0.01, "{column}: {rows:?}");
+    }
+    assert!(count > 0 && (number(&rows[0][1]) - count as f64).abs() < 0.1, "{rows:?}");
+    let csv = get(&router, "/public/registers/project/export.csv", "lang=en").await;
+    assert_eq!(csv.text.lines().count() as u64, count + 1);
+    assert!(!csv.text.contains("Put in store"));
+    for closed in ["household", "person", "complaint", "nothing"] {
+        let page = get(&router, &format!("/public/registers/{closed}"), "lang=en").await;
+        assert_eq!(page.status, StatusCode::NOT_FOUND, "{closed}");
+        let csv = get(&router, &format!("/public/registers/{closed}/export.csv"), "lang=en").await;
+        assert_eq!(csv.status, StatusCode::NOT_FOUND, "{closed}");
+    }
+}
+
 /// The case of a code, read anew.
 async fn registry_case(code: &str) -> CaseFile {
     let site = open().await;

@@ -979,3 +979,7 @@ notice-hangs = L’avis est affiché du { $from } au { $to }.
 public-programmes = Programmes : qui reçoit quoi
 public-procedures = Procédures, étape par étape
 public-for = Par
+public-totals = Par lieu
+public-records = Nombre
+public-list = Liste
+public-nameless = Sans noms ni adresse

@@ -18,6 +18,7 @@ use bangfu_registry::views::published::Shown;
 use bangfu_registry::views::{figures, procedures};
 use serde_json::{Map, Value as Json, json};
 
+use super::published;
 use super::sent::{Sent, with_status};
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -75,6 +76,7 @@ pub async fn index(site: Shared, visit: Visit) -> Page {
     let own = own! {
         notices,
         forms => forms(&site, &visit),
+        registers => published::registers(&site, &visit),
         code,
         looked => visit.get("code").is_some(),
         found,

@@ -1,0 +1,63 @@
+//! What the pack names as public: records of registers, as a list by place and as a file.
+
+use axum::extract::Path;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use bangfu_policy::model::{PublicRegister, Register, text_in};
+use bangfu_registry::store::Scope;
+use bangfu_registry::views::facts::Facts;
+use bangfu_registry::views::published::records::{self, Open};
+
+use crate::site::Shared;
+use crate::site::error::PageError;
+use crate::site::own::own;
+use crate::site::visit::Visit;
+
+type Page = Result<Response, PageError>;
+
+/// Ids and titles of the public registers.
+pub fn registers(site: &Shared, visit: &Visit) -> Vec<(String, String)> {
+    let registers = site.pack.public.registers.iter();
+    let registers = registers.filter_map(|public| site.pack.registers.get(public.register.index()));
+    registers.map(|register| (register.id.clone(), text_in(&register.title, visit.language.id()).to_owned())).collect()
+}
+
+fn find<'s>(site: &'s Shared, id: &str) -> Result<(&'s PublicRegister, &'s Register), PageError> {
+    records::find(&site.pack, id).ok_or_else(|| PageError::not_found("page", id))
+}
+
+fn opened<'a>(site: &'a Shared, facts: &'a Facts, public: &'a PublicRegister, visit: &'a Visit) -> Open<'a> {
+    Open { facts, places: &site.places, public, division: &visit.division, language: visit.language }
+}
+
+/// Records of a public register: totals by division, and the list.
+pub async fn register(site: Shared, visit: Visit, Path(id): Path<String>) -> Page {
+    let (public, register) = find(&site, &id)?;
+    let facts = site.facts(&Scope::everything());
+    let open = opened(&site, &facts, public, &visit);
+    let page = visit.get("page").and_then(|page| page.parse().ok()).unwrap_or(1);
+    let (list, totals) = (open.page(page).await?, open.totals().await?);
+    let shown = visit.clone().with_division(open.division());
+    let own = own! {
+        title => text_in(&register.title, visit.language.id()),
+        list,
+        totals,
+        sums => open.sum_titles(),
+        nameless => public.nameless.is_some(),
+        here => visit.path,
+    };
+    site.render(&shown, "public", "public/records.html", own)
+}
+
+/// The list of a public register as CSV.
+pub async fn export(site: Shared, visit: Visit, Path(id): Path<String>) -> Page {
+    let (public, _) = find(&site, &id)?;
+    let facts = site.facts(&Scope::everything());
+    let open = opened(&site, &facts, public, &visit);
+    let words = |key| site.texts.get(visit.language, key, &[]);
+    let mut bytes = Vec::new();
+    open.csv(&words("division"), &words("period"), &mut bytes).await??;
+    let name = format!("attachment; filename=\"{id}-{}.csv\"", open.division());
+    let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
+    Ok((headers, bytes).into_response())
+}
