@@ -196,7 +196,7 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     procedures::procedures(pack, &entries(roots, "procedures", report), report);
     pack.views = boards::views(pack, &entries(roots, "views", report), report);
     pack.exemptions = boards::exemptions(pack, &section(roots, "exemptions"), report);
-    pack.public = public::public(pack, &section(roots, "public"), report);
+    pack.public = public::public(pack, &section(roots, "public"), &indicator_ids, report);
     cases::cases(pack, &section(roots, "tests"), report);
 }
 

@@ -5,12 +5,16 @@ use super::cursor::{Cursor, Report};
 use super::procedures::fields;
 use super::screens::named;
 use super::tree::Node;
+use crate::ir::Aggregate;
 use crate::model::{
-    Entity, Field, FieldType, LevelId, Pack, Place, ProgrammeId, Public, PublicRegister, Register, RegisterId, Set,
+    Entity, Field, FieldType, Indicator, IndicatorValue, LevelId, Pack, Place, ProgrammeId, Public, PublicFigures,
+    PublicRegister, Register, RegisterId, Set, Unit,
 };
 
 /// Reads the section; lists of several files add up.
-pub(super) fn public(pack: &Pack, nodes: &[&Node], report: &mut Report) -> Public {
+///
+/// `declared`: ids of all indicators; one that is wrong has been reported where it stands.
+pub(super) fn public(pack: &Pack, nodes: &[&Node], declared: &[&str], report: &mut Report) -> Public {
     let mut public = Public::default();
     for node in nodes {
         let Some(mut cursor) = Cursor::new(node, "`public`", report) else { continue };
@@ -25,9 +29,72 @@ pub(super) fn public(pack: &Pack, nodes: &[&Node], report: &mut Report) -> Publi
         for (name, place, node) in registers.iter().flat_map(Cursor::entries) {
             public.registers.extend(register(pack, name, place, node, report));
         }
+        if let Some(node) = cursor.node("figures") {
+            if public.figures.is_some() {
+                report.say(&node.place, "`figures:` stands twice", "keep one of them");
+            }
+            public.figures = figures(pack, node, declared, report);
+        }
         cursor.finish(report);
     }
     public
+}
+
+/// `figures: {below: 5, counts: [registered], shares: {incidence: registered}}`
+fn figures(pack: &Pack, node: &Node, declared: &[&str], report: &mut Report) -> Option<PublicFigures> {
+    let mut cursor = Cursor::new(node, "`figures`", report)?;
+    let below = match cursor.text("below", report) {
+        None => 5,
+        Some((text, place)) => text.parse().unwrap_or_else(|_| {
+            report.say(place, format!("`below: {text}` is no count"), "write a whole number; 0 hides nothing");
+            5
+        }),
+    };
+    let mut indicator = |name: &str, place: &Place, report: &mut Report| {
+        let found = pack.indicator(name);
+        if found.is_none() && !declared.contains(&name) {
+            let advice = nearest_of(name, declared.iter().copied(), "define it first");
+            report.say(place, format!("there is no indicator `{name}`"), advice);
+        }
+        found
+    };
+    let mut counts = Vec::new();
+    for (name, place) in cursor.texts("counts", report) {
+        let Some(id) = indicator(&name, place, report) else { continue };
+        if pack.indicators.get(id.index()).is_some_and(adds_up) {
+            counts.push(id);
+        } else {
+            let advice =
+                "name one with `unit: count` whose numerator adds counts and sums; others stand under `shares`";
+            report.say(place, format!("`{name}` is no count that adds up over divisions"), advice);
+        }
+    }
+    let mut shares = Vec::new();
+    let entries = cursor.node("shares").and_then(|node| Cursor::new(node, "`shares`", report));
+    for (name, place, node) in entries.iter().flat_map(Cursor::entries) {
+        let count = node.scalar_text().unwrap_or_default();
+        let Some(id) = indicator(name, place, report) else { continue };
+        let Some(of) = indicator(&count, &node.place, report) else { continue };
+        if counts.contains(&of) {
+            shares.push((id, of));
+        } else {
+            let advice = "name one of `counts`: the share is shown where it is";
+            report.say(&node.place, format!("`{count}` is not a public count"), advice);
+        }
+    }
+    cursor.finish(report);
+    Some(PublicFigures { below, counts, shares })
+}
+
+/// Whether an indicator of a division is the sum of those of the divisions below it.
+fn adds_up(indicator: &Indicator) -> bool {
+    let IndicatorValue::Quotient { numerator, denominator: None } = &indicator.value else { return false };
+    let plain = |at: &usize| {
+        let aggregate = numerator.aggregates.get(*at);
+        aggregate.is_some_and(|aggregate| matches!(aggregate.function, Aggregate::Count | Aggregate::Sum))
+    };
+    let added = |(factor, product): &(i64, Vec<usize>)| *factor > 0 && product.len() == 1 && product.iter().all(plain);
+    indicator.unit == Unit::Count && numerator.terms.iter().all(added)
 }
 
 /// `project: {fields: [name, budget], sums: [budget], where: {state: '2'}}`

@@ -1,6 +1,6 @@
 //! What everybody may see without signing in: nothing but what the pack names here, and notices.
 
-use super::{LevelId, ParameterId, ProgrammeId, RegisterId, Value};
+use super::{IndicatorId, LevelId, ParameterId, ProgrammeId, RegisterId, Value};
 
 /// What is public.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +11,19 @@ pub struct Public {
     pub programmes: Vec<ProgrammeId>,
     /// Registers, in the order in which they are shown.
     pub registers: Vec<PublicRegister>,
+    /// Figures of divisions.
+    pub figures: Option<PublicFigures>,
+}
+
+/// Figures of divisions that everybody sees.
+#[derive(Clone, Debug)]
+pub struct PublicFigures {
+    /// Counts below it are not told.
+    pub below: u16,
+    /// Counts that add up over divisions.
+    pub counts: Vec<IndicatorId>,
+    /// Other indicators, each with the count that it is made of: shown where that one is.
+    pub shares: Vec<(IndicatorId, IndicatorId)>,
 }
 
 /// A register of which everybody sees some fields. They are positions in it; none is secret or points to people.

@@ -106,6 +106,20 @@ pub(super) struct Public {
     programmes: Option<OneOrMany>,
     /// Registers of which everybody sees some fields.
     registers: Option<BTreeMap<String, PublicRegister>>,
+    /// Figures of divisions.
+    figures: Option<PublicFigures>,
+}
+
+/// Figures of divisions that everybody sees.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct PublicFigures {
+    /// Counts below it are not told; 5 if it is left out.
+    below: Option<u16>,
+    /// Indicators that count, and add up over divisions.
+    counts: OneOrMany,
+    /// Other indicators, each with the count that it is made of.
+    shares: Option<BTreeMap<String, String>>,
 }
 
 /// A register of which everybody sees some fields.

@@ -1,6 +1,8 @@
 //! What everybody may see of the policy itself: programmes and standards, in plain words.
 
+pub mod figures;
 pub mod records;
+mod suppress;
 
 use bangfu_policy::ir::{Scalar, Type};
 use bangfu_policy::model::{CodeList, Frequency, Pack, Parameter, ParameterId, ParameterRow, VariableId, text_in};

@@ -111,6 +111,8 @@ pub fn table() -> Vec<(&'static str, Both, MethodRouter<Shared>)> {
         ("/account/tokens", TOKENS, post(pages::account::token)),
         ("/public", PUBLIC, get(pages::public::index)),
         ("/public/how", PUBLIC, get(pages::public::how)),
+        ("/public/figures", PUBLIC, get(pages::published::figures)),
+        ("/public/figures/export.csv", PUBLIC, get(pages::published::figures_csv)),
         ("/public/registers/{id}", PUBLIC, get(pages::published::register)),
         ("/public/registers/{id}/export.csv", PUBLIC, get(pages::published::export)),
         ("/public/notices/{notice}", PUBLIC, get(pages::public::notice)),

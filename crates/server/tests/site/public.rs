@@ -195,6 +195,33 @@ async fn funds_and_projects_are_shown_as_the_pack_names_them() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_counts_are_not_told_nor_to_be_computed() {
+    let router = site::router(open().await).unwrap();
+    let village = registry().await.village.clone();
+    let mut hidden = 0;
+    for digits in [2, 4, 6, 9] {
+        let division = &village[..digits];
+        let page = get(&router, &format!("/public/figures?division={division}"), "lang=en").await;
+        assert_eq!(page.status, StatusCode::OK);
+        let rows = first_table(&page.text);
+        for column in 1..=3 {
+            let cells: Vec<&str> = rows.iter().map(|row| row[column].trim()).collect();
+            let secret = cells[1..].iter().filter(|cell| matches!(**cell, "fewer than 5" | "withheld")).count();
+            hidden += secret;
+            assert_ne!(secret, 1, "the one that is hidden is the total less the others: {division} {cells:?}");
+            let small = |cell: &&&str| cell.replace(',', "").parse::<i64>().is_ok_and(|count| count < 5);
+            assert!(cells.iter().find(small).is_none(), "{division} {cells:?}");
+            if matches!(cells[0], "fewer than 5" | "withheld") {
+                assert!(cells[1..].iter().all(|cell| cell.parse::<i64>().is_err()), "{division} {cells:?}");
+            }
+        }
+        let csv = get(&router, &format!("/public/figures/export.csv?division={division}"), "lang=en").await.text;
+        assert_eq!(csv.matches("fewer than 5").count(), page.text.matches("fewer than 5").count(), "{csv}");
+    }
+    assert!(hidden > 0, "no small count was met");
+}
+
 /// The case of a code, read anew.
 async fn registry_case(code: &str) -> CaseFile {
     let site = open().await;

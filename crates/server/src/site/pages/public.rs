@@ -76,6 +76,7 @@ pub async fn index(site: Shared, visit: Visit) -> Page {
     let own = own! {
         notices,
         forms => forms(&site, &visit),
+        figures => site.pack.public.figures.is_some(),
         registers => published::registers(&site, &visit),
         code,
         looked => visit.get("code").is_some(),

@@ -1,11 +1,13 @@
-//! What the pack names as public: records of registers, as a list by place and as a file.
+//! What the pack names as public: records of registers and figures of divisions, as pages and as files.
 
 use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bangfu_policy::model::{PublicRegister, Register, text_in};
+use bangfu_registry::office::write::{CellKind, CsvReader, CsvRows};
 use bangfu_registry::store::Scope;
 use bangfu_registry::views::facts::Facts;
+use bangfu_registry::views::published::figures::{Statistics, StatisticsTable};
 use bangfu_registry::views::published::records::{self, Open};
 
 use crate::site::Shared;
