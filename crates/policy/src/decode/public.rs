@@ -140,15 +140,16 @@ fn register(pack: &Pack, name: &str, place: &Place, node: &Node, report: &mut Re
     Some(PublicRegister { register: id, fields: listed, sums, filter, nameless })
 }
 
-/// The level by which records without names are shown: above that of the division in which they lie.
+/// The level by which records without names are shown: not below that of the division in which they lie, and never the
+/// lowest, where everybody knows everybody.
 fn nameless_at(pack: &Pack, id: RegisterId, name: &str, place: &Place, report: &mut Report) -> Option<LevelId> {
     let level = level_named(pack, name, place, report)?;
     let lies = pack.ancestors(Entity::Register(id)).find_map(|entity| match entity {
         Entity::Level(level) => Some(level),
         Entity::Register(_) => None,
     });
-    if lies.is_none_or(|lies| level >= lies) {
-        let advice = "name a level above the division in which the records lie";
+    if lies.is_none_or(|lies| level > lies) || level.index() + 1 >= pack.levels.len() {
+        let advice = "name a level above the lowest, and not below the division in which the records lie";
         report.say(place, format!("`nameless: {name}` says where the people live"), advice);
         return None;
     }

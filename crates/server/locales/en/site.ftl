@@ -892,3 +892,4 @@ public-fewer = fewer than { $n }
 public-withheld = withheld
 public-small = Counts below { $n } are not told.
 public-why-withheld = Others are withheld where one of these could be computed from them.
+public-send = Send: { $form }

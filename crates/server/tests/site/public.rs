@@ -222,6 +222,55 @@ async fn small_counts_are_not_told_nor_to_be_computed() {
     assert!(hidden > 0, "no small count was met");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_offer_is_sent_and_neither_it_nor_a_need_names_anybody() {
+    let site = open().await;
+    let banner = registry().await.village[..6].to_owned();
+    let names = async |id: &str, field: &str| -> Vec<String> {
+        let register = site.pack.register(id).unwrap();
+        let at = site.pack.registers[register.index()].fields.iter().position(|known| known.id == field).unwrap();
+        let query = ListQuery { division: Some(banner.clone()), limit: 2000, ..ListQuery::default() };
+        let found = site.store.reader(&Scope::everything()).list(register, &query).await.unwrap().records;
+        let text = |record: &Record| match record.values[at].clone() {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        };
+        found.iter().filter_map(text).collect()
+    };
+    let (applicants, givers) = (names("help_need", "applicant").await, names("help_offer", "offered_by").await);
+    assert!(!applicants.is_empty() && !givers.is_empty());
+    let router = site::router(open().await).unwrap();
+    let village = registry().await.village.clone();
+    for (id, people) in [("help_need", applicants), ("help_offer", givers)] {
+        // Also whoever asks for a village is told about its banner only.
+        let page = get(&router, &format!("/public/registers/{id}?division={village}"), "lang=zh").await;
+        assert_eq!(page.status, StatusCode::OK);
+        let csv = get(&router, &format!("/public/registers/{id}/export.csv?division={village}"), "lang=zh").await.text;
+        assert!(csv.lines().count() > 1, "{id}: {csv}");
+        let rows = page.text.split("<table>").skip(1).collect::<String>();
+        for name in people {
+            assert!(!rows.contains(&name) && !csv.contains(&name), "{id} names {name}");
+        }
+        assert_eq!(first_table(&page.text).len(), 1, "{id} is not told by anything below the banner");
+    }
+    let before = first_table(&get(&router, "/public/registers/help_offer", "lang=en").await.text)[0][1].clone();
+    let request = Request::builder()
+        .method("POST")
+        .uri(format!("/public/ask/help_offer_publication?division={banner}"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("x-forwarded-for", "10.0.0.7")
+        .header("cookie", "lang=en");
+    let body = "v.kind=goods&v.amount=200&v.places=3&v.offered_by=Somebody&v.contact=15900000001";
+    let taken = send(&router, request.body(Body::from(body)).unwrap()).await;
+    assert_eq!(taken.status, StatusCode::OK, "{}", taken.text);
+    let code = taken.text.split("<code class=\"long\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let waits = registry_case(&code).await;
+    assert_eq!(waits.procedure, "help_offer_publication");
+    assert!(!waits.proposal.contains("15900000001"), "a secret is frozen");
+    let after = first_table(&get(&router, "/public/registers/help_offer", "lang=en").await.text)[0][1].clone();
+    assert_eq!(before, after, "it is not shown before it was checked");
+}
+
 /// The case of a code, read anew.
 async fn registry_case(code: &str) -> CaseFile {
     let site = open().await;

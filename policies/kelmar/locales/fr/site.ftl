@@ -988,3 +988,4 @@ public-fewer = moins de { $n }
 public-withheld = non publié
 public-small = Les nombres inférieurs à { $n } ne sont pas donnés.
 public-why-withheld = D’autres ne sont pas publiés lorsqu’ils permettraient de les calculer.
+public-send = Envoyer : { $form }

@@ -3,7 +3,7 @@
 use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use bangfu_policy::model::{PublicRegister, Register, text_in};
+use bangfu_policy::model::{Entity, Procedure, PublicRegister, Register, text_in};
 use bangfu_registry::office::write::{CellKind, CsvReader, CsvRows};
 use bangfu_registry::store::Scope;
 use bangfu_registry::views::facts::Facts;
@@ -46,9 +46,18 @@ pub async fn register(site: Shared, visit: Visit, Path(id): Path<String>) -> Pag
         totals,
         sums => open.sum_titles(),
         nameless => public.nameless.is_some(),
+        asks => asks(&site, &visit, public),
         here => visit.path,
     };
     site.render(&shown, "public", "public/records.html", own)
+}
+
+/// Ids and titles of the forms with which everybody adds to a register.
+fn asks(site: &Shared, visit: &Visit, public: &PublicRegister) -> Vec<(String, String)> {
+    let of =
+        |procedure: &&Procedure| procedure.subject == Entity::Register(public.register) && procedure.asks.is_some();
+    let title = |procedure: &Procedure| text_in(&procedure.title, visit.language.id()).to_owned();
+    site.pack.procedures.iter().filter(of).map(|procedure| (procedure.id.clone(), title(procedure))).collect()
 }
 
 /// The list of a public register as CSV.
