@@ -40,7 +40,7 @@ pub mod tally;
 pub use accounts::{Account, Held};
 pub use attachments::{Attachment, NewFile};
 pub use batches::Batch;
-pub use cases::{CaseEvent, CaseFile, CaseQuery, CaseState};
+pub use cases::{CaseEvent, CaseFile, CaseQuery, CaseState, Hung};
 pub use change::{Actor, Change, Changed, Duplicates, LoadReport, Outcome};
 pub use claim::Claim;
 pub use connection::Store;

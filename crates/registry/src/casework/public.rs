@@ -3,7 +3,9 @@
 //! A notice shows the fields that the procedure names, and those only; the loader refuses secret ones. When its days
 //! are over nobody outside sees it any more.
 
-use bangfu_policy::model::{Entity, Pack, Procedure, Value, text_in};
+use std::collections::{BTreeMap, BTreeSet};
+
+use bangfu_policy::model::{DAY, Entity, Pack, Procedure, Value, text_in};
 use bangfu_store::{Actor, CaseFile, CaseQuery, CaseState, Owner, Record, RecordId, Scope, Store, StoreError};
 use serde::Serialize;
 
@@ -178,6 +180,51 @@ impl Board<'_> {
             division: division.to_owned(),
             notice,
         }))
+    }
+}
+
+/// How many notices hung within a year: a line for the division in view, then for those below it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Hung {
+    /// Titles of the procedures.
+    pub procedures: Vec<String>,
+    /// Code and name of a division, and its numbers.
+    pub lines: Vec<(String, String, Vec<usize>)>,
+}
+
+impl Board<'_> {
+    /// Counts the notices that were hung in the year before now, in a division and in each below it that had some.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn hung(&self, division: &str) -> Result<Hung, StoreError> {
+        let pack = self.pack();
+        let hung = self.facts.reader().hung(division, self.now - 365 * DAY, pack.calendar.offset).await?;
+        let digits = self.places.level(division).and_then(|level| pack.levels.get(level + 1)).map(|level| level.digits);
+        // One notice names all cases of its place that were posted on one day.
+        let mut notices = BTreeSet::new();
+        for one in &hung {
+            let found = pack.procedures.iter().position(|procedure| procedure.id == one.procedure);
+            let Some(at) = found.filter(|at| pack.procedures.get(*at).is_some_and(|p| p.notice.is_some())) else {
+                continue;
+            };
+            let place = pack.procedures.get(at).map_or("", |procedure| flow::place(pack, procedure, &one.division));
+            notices.insert((at, one.step, place, one.day));
+        }
+        let procedures: BTreeSet<usize> = notices.iter().map(|(at, ..)| *at).collect();
+        let mut counts: BTreeMap<&str, BTreeMap<usize, usize>> = BTreeMap::new();
+        for (at, _, place, _) in &notices {
+            *counts.entry(division).or_default().entry(*at).or_default() += 1;
+            if let Some(below) = digits.and_then(|digits| place.get(..digits)) {
+                *counts.entry(below).or_default().entry(*at).or_default() += 1;
+            }
+        }
+        let title = |at: &usize| pack.procedures.get(*at).map(|p| text_in(&p.title, self.language.id()).to_owned());
+        let line = |(code, counts): (&&str, &BTreeMap<usize, usize>)| {
+            let counts = procedures.iter().map(|at| counts.get(at).copied().unwrap_or(0)).collect();
+            ((*code).to_owned(), self.places.name(code, self.language), counts)
+        };
+        Ok(Hung { procedures: procedures.iter().filter_map(title).collect(), lines: counts.iter().map(line).collect() })
     }
 }
 

@@ -89,8 +89,22 @@ async fn a_notice_is_on_show_for_its_days_and_tells_no_secret() {
     let other = if village.starts_with("150421") { "150981" } else { "150421" };
     assert!(board(posted_at).on_show(other).await.unwrap().iter().all(|notice| !notice.id.contains(&village)));
 
+    // After its days only its number stays, for a year.
+    let hung = async |division: &str, at: i64| -> usize {
+        let hung = board(at).hung(division).await.unwrap();
+        let column = hung.procedures.iter().position(|title| title == "Exit of a household");
+        let line = hung.lines.iter().find(|(code, ..)| code == division);
+        column.and_then(|at| line?.2.get(at).copied()).unwrap_or(0)
+    };
+    let (day, whole) = (86_400_000, &site.pack.policy.root);
+    assert!(hung(&village, end).await >= 1 && hung(whole, end).await >= hung(&village, end).await);
+    assert_eq!(hung(&village, posted_at + 366 * day).await, 0);
+    let below = board(end).hung(whole).await.unwrap();
+    assert!(below.lines.iter().any(|(code, ..)| *code == village[..4]), "{below:?}");
+
     let router = site::router(site).unwrap();
     let index = get(&router, &format!("/public?division={village}"), "lang=en").await.text;
+    assert!(index.contains("Notices hung in the last 12 months"));
     let address = index.split("href=\"").find(|part| part.starts_with("/public/notices/household_exit"));
     let address = address.expect("the notice is listed").split('"').next().unwrap().replace("&amp;", "&");
     let secret = regex::Regex::new(r"\d{17}[\dXx]|\*\d{4}|159900").unwrap();

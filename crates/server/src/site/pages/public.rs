@@ -73,8 +73,10 @@ pub async fn index(site: Shared, visit: Visit) -> Page {
     let code: String =
         visit.get("code").unwrap_or_default().chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
     let found = if code.is_empty() { None } else { looked_up(&site, &visit, &facts, &code.to_uppercase()).await? };
+    let hung = board(&site, &facts, &visit).hung(&visit.division).await?;
     let own = own! {
         notices,
+        hung,
         forms => forms(&site, &visit),
         figures => site.pack.public.figures.is_some(),
         registers => published::registers(&site, &visit),
