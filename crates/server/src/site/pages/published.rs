@@ -68,7 +68,50 @@ pub async fn export(site: Shared, visit: Visit, Path(id): Path<String>) -> Page 
     let words = |key| site.texts.get(visit.language, key, &[]);
     let mut bytes = Vec::new();
     open.csv(&words("division"), &words("period"), &mut bytes).await??;
-    let name = format!("attachment; filename=\"{id}-{}.csv\"", open.division());
-    let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
-    Ok((headers, bytes).into_response())
+    Ok(csv_file(&format!("{id}-{}", open.division()), bytes))
+}
+
+fn csv_file(name: &str, bytes: Vec<u8>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.csv\"")),
+    ];
+    (headers, bytes).into_response()
+}
+
+/// Public figures of the division in view; none before the first run.
+fn statistics(site: &Shared, visit: &Visit) -> Result<Option<StatisticsTable>, PageError> {
+    let public = site.pack.public.figures.as_ref().ok_or_else(|| PageError::not_found("page", &*visit.path))?;
+    let table = site.results.as_deref().map(|results| {
+        let (pack, places, language) = (&*site.pack, &site.places, visit.language);
+        Statistics { pack, places, results, public, language }.table(&visit.division)
+    });
+    Ok(table)
+}
+
+/// Figures of a division and those below it.
+pub async fn figures(site: Shared, visit: Visit) -> Page {
+    let table = statistics(&site, &visit)?;
+    site.render(&visit, "public", "public/figures.html", own! { table, here => "/public/figures" })
+}
+
+/// The figures of a division as CSV.
+pub async fn figures_csv(site: Shared, visit: Visit) -> Page {
+    let table = statistics(&site, &visit)?.ok_or_else(|| PageError::not_found("run", ""))?;
+    let words = |key, n: i64| site.texts.get(visit.language, key, &[("n", n.to_string())]);
+    let first = words("division", 0);
+    let heads = std::iter::once(first.as_str()).chain(table.columns.iter().map(String::as_str));
+    let mut bytes = Vec::new();
+    let mut rows = CsvRows::new(&mut bytes, heads.map(|head| (head, CellKind::Text)), CsvReader::Spreadsheet)?;
+    for row in &table.rows {
+        let cells = row.cells.iter().map(|(word, text)| match *word {
+            "fewer" => words("public-fewer", table.below),
+            "withheld" => words("public-withheld", 0),
+            _ => text.clone(),
+        });
+        let cells: Vec<String> = std::iter::once(row.name.clone()).chain(cells).collect();
+        rows.row(cells.iter().map(String::as_str))?;
+    }
+    rows.finish()?;
+    Ok(csv_file(&format!("figures-{}", visit.division), bytes))
 }
