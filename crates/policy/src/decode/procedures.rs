@@ -11,8 +11,8 @@ use super::structure::clauses;
 use super::tree::{Data, Node};
 use crate::ir::Type;
 use crate::model::{
-    Asks, Effect, Entity, FieldType, LevelId, Notice, Pack, Place, Procedure, RegisterId, Right, Role, RoleId, Rung,
-    Set, Step, StepKind, VariableId,
+    Asks, Effect, Entity, Field, FieldType, LevelId, Notice, Pack, Place, Procedure, RegisterId, Right, Role, RoleId,
+    Rung, Set, Step, StepKind, VariableId,
 };
 use crate::value::parse;
 
@@ -355,8 +355,30 @@ fn asks(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) 
         report.say(&node.place, "the subject does not lie in a division itself", "take a register of a level");
     }
     let set = cursor.node("set").map(|node| fields(pack, register, node, "set", report)).unwrap_or_default();
+    let mark = cursor.text("mark", report).and_then(|(name, place)| mark(pack, register, &asked, &name, place, report));
     cursor.finish(report);
-    Some(Asks { fields: asked, set })
+    Some(Asks { fields: asked, set, mark })
+}
+
+/// The field of a mark: a code that the form does not ask for already.
+fn mark(
+    pack: &Pack,
+    register: RegisterId,
+    asked: &[u16],
+    name: &str,
+    place: &Place,
+    report: &mut Report,
+) -> Option<u16> {
+    let fields = pack.registers.get(register.index()).map(|r| r.fields.as_slice()).unwrap_or_default();
+    let fits = |field: &Field| matches!(field.ty, FieldType::Code(_)) && !field.secret;
+    let found = fields.iter().position(|field| field.id == name && fits(field)).map(|at| at as u16);
+    if found.is_none_or(|at| asked.contains(&at)) {
+        let known = fields.iter().filter(|field| fits(field)).map(|field| field.id.as_str());
+        let advice = nearest_of(name, known, "name a code field that `fields` does not ask for");
+        report.say(place, format!("`mark: {name}` is no field for a mark"), advice);
+        return None;
+    }
+    found
 }
 
 /// `adds: {label: {kind: dibao, start: today}}`, `ends: {label: {where: {kind: dibao, ended: null}, set: {ended: today}}}`;

@@ -82,6 +82,8 @@ pub struct Asks {
     pub fields: Vec<u16>,
     /// Fields that are set by themselves.
     pub set: Vec<(u16, Set)>,
+    /// Code field for how content the sender is with a completed case; its codes are the marks.
+    pub mark: Option<u16>,
 }
 
 /// A change of records that belong to the subject.

@@ -94,6 +94,8 @@ pub(super) struct Asks {
     fields: OneOrMany,
     /// Fields that are set by themselves.
     set: Option<BTreeMap<String, Setting>>,
+    /// Code field for how content the sender is with the completed case.
+    mark: Option<String>,
 }
 
 /// What everybody may see without signing in.

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bangfu_policy::model::{DAY, Entity, Pack, Procedure, Value, text_in};
+use bangfu_policy::model::{Code, DAY, Entity, FieldType, Pack, Procedure, Value, text_in};
 use bangfu_store::{Actor, CaseFile, CaseQuery, CaseState, Owner, Record, RecordId, Scope, Store, StoreError};
 use serde::Serialize;
 
@@ -269,4 +269,67 @@ pub async fn take(
     change.open_case(&case).await?;
     change.commit().await?;
     Ok(case.code)
+}
+
+/// The mark that who asked may give, or gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mark {
+    /// Title of the field.
+    pub title: String,
+    /// Codes and labels of the marks.
+    pub choices: Vec<(String, String)>,
+    /// Label of the mark that was given; empty: none yet.
+    pub given: String,
+    /// Whether one may be given: the case is completed, and it has none.
+    pub open: bool,
+    #[serde(skip)]
+    field: u16,
+    #[serde(skip)]
+    record: Record,
+}
+
+/// The mark of a case whose procedure takes one.
+///
+/// # Errors
+/// The store fails.
+pub async fn mark_of(facts: &Facts, case: &CaseFile, language: Language) -> Result<Option<Mark>, StoreError> {
+    let pack = facts.pack();
+    let procedure = pack.procedures.iter().find(|procedure| procedure.id == case.procedure);
+    let Some((procedure, field)) = procedure.and_then(|found| Some((found, found.asks.as_ref()?.mark?))) else {
+        return Ok(None);
+    };
+    let (Entity::Register(register), Some(id)) = (procedure.subject, case.record) else { return Ok(None) };
+    let Some(record) = facts.reader().by_id(register, RecordId(id)).await? else { return Ok(None) };
+    let definition = pack.registers.get(register.index()).and_then(|r| r.fields.get(usize::from(field)));
+    let Some((definition, FieldType::Code(list))) = definition.map(|field| (field, field.ty)) else { return Ok(None) };
+    let codes = pack.codes.get(list.index()).map(|list| list.values.as_slice()).unwrap_or_default();
+    let label = |code: &Code| text_in(&code.label, language.id()).to_owned();
+    let given = match record.values.get(usize::from(field)) {
+        Some(Some(Value::Integer(at))) => usize::try_from(*at).ok().and_then(|at| codes.get(at)).map(label),
+        _ => None,
+    };
+    Ok(Some(Mark {
+        title: text_in(&definition.title, language.id()).to_owned(),
+        choices: codes.iter().map(|code| (code.code.clone(), label(code))).collect(),
+        open: case.state == CaseState::Done && given.is_none(),
+        given: given.unwrap_or_default(),
+        field,
+        record,
+    }))
+}
+
+/// Keeps the mark that who asked gives to a completed case, once; whether it was kept.
+///
+/// # Errors
+/// The store fails; somebody gave one meanwhile.
+pub async fn mark(facts: &Facts, case: &CaseFile, code: &str, now: i64) -> Result<bool, StoreError> {
+    let Some(mark) = mark_of(facts, case, Language::ENGLISH).await?.filter(|mark| mark.open) else { return Ok(false) };
+    let Some(at) = mark.choices.iter().position(|(known, _)| known == code) else { return Ok(false) };
+    let reason = format!("{} #{}", case.procedure, case.id);
+    let scope = Scope::division(&case.division);
+    let mut change = facts.store().change(&scope, &Actor::console("public"), &reason, now).await?;
+    let value = [(mark.field, Some(Value::Integer(at as i64)))];
+    change.update(mark.record.register, mark.record.id, mark.record.version, &value).await?;
+    change.commit().await?;
+    Ok(true)
 }

@@ -894,3 +894,4 @@ public-small = Counts below { $n } are not told.
 public-why-withheld = Others are withheld where one of these could be computed from them.
 public-send = Send: { $form }
 notices-year = Notices hung in the last 12 months
+mark-once = A mark can be given once.

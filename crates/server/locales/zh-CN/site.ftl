@@ -894,3 +894,4 @@ public-small = 少于 { $n } 的数不公开具体数值。
 public-why-withheld = 为防止推算，另有部分数不公开。
 public-send = 网上提交：{ $form }
 notices-year = 近12个月公示次数
+mark-once = 只能评价一次。

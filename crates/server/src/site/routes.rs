@@ -115,6 +115,7 @@ pub fn table() -> Vec<(&'static str, Both, MethodRouter<Shared>)> {
         ("/public/figures/export.csv", PUBLIC, get(pages::published::figures_csv)),
         ("/public/registers/{id}", PUBLIC, get(pages::published::register)),
         ("/public/registers/{id}/export.csv", PUBLIC, get(pages::published::export)),
+        ("/public/mark", PUBLIC, post(pages::public::content)),
         ("/public/notices/{notice}", PUBLIC, get(pages::public::notice)),
         ("/public/ask/{procedure}", PUBLIC, get(pages::public::form).post(pages::public::send)),
         ("/work", ROLE, get(pages::work::list).post(pages::work::act)),

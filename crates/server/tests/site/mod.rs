@@ -18,6 +18,7 @@ mod journey;
 mod keeping;
 mod pages;
 mod public;
+mod published;
 mod registers;
 mod sample;
 mod second;

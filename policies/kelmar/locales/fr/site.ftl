@@ -990,3 +990,4 @@ public-small = Les nombres inférieurs à { $n } ne sont pas donnés.
 public-why-withheld = D’autres ne sont pas publiés lorsqu’ils permettraient de les calculer.
 public-send = Envoyer : { $form }
 notices-year = Avis affichés depuis 12 mois
+mark-once = Une seule réponse est possible.

@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::extract::{ConnectInfo, Path};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use bangfu_policy::model::{Entity, Procedure, Register, text_in};
-use bangfu_registry::casework::public::{Board, take};
+use bangfu_registry::casework::public::{Board, mark, mark_of, take};
 use bangfu_registry::exchange::write;
 use bangfu_registry::store::Scope;
 use bangfu_registry::views::facts::Facts;
@@ -66,13 +66,17 @@ fn forms(site: &Shared, visit: &Visit) -> Vec<Json> {
         .collect()
 }
 
+/// A code as it was given out: capitals, without the gaps that people write.
+fn plain(code: &str) -> String {
+    code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect::<String>().to_uppercase()
+}
+
 /// Notices of a division, and the ways on.
 pub async fn index(site: Shared, visit: Visit) -> Page {
     let facts = everything(&site);
     let notices = board(&site, &facts, &visit).on_show(&visit.division).await?;
-    let code: String =
-        visit.get("code").unwrap_or_default().chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
-    let found = if code.is_empty() { None } else { looked_up(&site, &visit, &facts, &code.to_uppercase()).await? };
+    let code = plain(visit.get("code").unwrap_or_default());
+    let found = if code.is_empty() { None } else { looked_up(&site, &visit, &facts, &code).await? };
     let hung = board(&site, &facts, &visit).hung(&visit.division).await?;
     let own = own! {
         notices,
@@ -105,7 +109,29 @@ async fn looked_up(site: &Shared, visit: &Visit, facts: &Facts, code: &str) -> R
     Ok(Some(json!({
         "procedure": title, "state": case.state.word(), "opened": figures::moment(case.opened, &site.pack.calendar),
         "since": figures::moment(case.since, &site.pack.calendar), "steps": steps,
+        "mark": mark_of(facts, &case, visit.language).await?,
     })))
+}
+
+/// Takes how content somebody is with their completed case, once.
+pub async fn content(
+    site: Shared,
+    visit: Visit,
+    connection: Option<Extension<ConnectInfo<std::net::SocketAddr>>>,
+    headers: HeaderMap,
+    Form(pairs): Form<Vec<(String, String)>>,
+) -> Page {
+    let sent = Sent::new(&headers, pairs)?;
+    let address = sender(&headers, connection.map(|Extension(ConnectInfo(address))| address.ip()));
+    if !site.senders.admit(&address, site.now()) {
+        let often = site.texts.get(visit.language, "ask-often", &[]);
+        return Err(PageError::BadRequest(often));
+    }
+    let code = plain(sent.text("code"));
+    let facts = everything(&site);
+    let case = facts.case_of_code(&code).await?.ok_or_else(|| PageError::not_found("case", ""))?;
+    mark(&facts, &case, sent.text("mark"), site.now()).await?;
+    Ok(Redirect::to(&format!("/public?code={code}")).into_response())
 }
 
 /// A notice, as it is printed and hung.
