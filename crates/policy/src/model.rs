@@ -52,7 +52,7 @@ mod role;
 
 pub use board::{Exemptions, Match, MatchPart, MatchTest, View, ViewKind};
 pub use calendar::{Calendar, DAY};
-pub use procedure::{Asks, Effect, Notice, Procedure, ProcedureId, RoleId, Rung, Set, Step, StepKind};
+pub use procedure::{Asks, Beside, Effect, Notice, Procedure, ProcedureId, RoleId, Rung, Set, Step, StepKind};
 pub use public::{Public, PublicFigures, PublicRegister};
 pub use role::{Right, Role};
 

@@ -13,6 +13,7 @@ mod codes;
 mod cursor;
 mod escalation;
 mod indicators;
+mod notices;
 mod parameters;
 mod places;
 mod procedures;

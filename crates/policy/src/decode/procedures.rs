@@ -7,12 +7,13 @@ use super::boards::{level_named, nearest_of};
 use super::cursor::{Cursor, Report, is_id, languages};
 use super::escalation;
 use super::indicators::fraction;
+use super::notices::notice;
 use super::structure::clauses;
 use super::tree::{Data, Node};
 use crate::ir::Type;
 use crate::model::{
-    Asks, Effect, Entity, Field, FieldType, LevelId, Notice, Pack, Place, Procedure, RegisterId, Right, Role, RoleId,
-    Rung, Set, Step, StepKind, VariableId,
+    Asks, Effect, Entity, Field, FieldType, LevelId, Pack, Place, Procedure, RegisterId, Right, Role, RoleId, Rung,
+    Set, Step, StepKind, VariableId,
 };
 use crate::value::parse;
 
@@ -301,7 +302,7 @@ fn then(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) 
 }
 
 /// Fields of the subject, by name; secret ones are refused where they would be shown.
-fn named_fields(
+pub(super) fn named_fields(
     pack: &Pack,
     subject: Option<Entity>,
     names: &[(String, &Place)],
@@ -328,17 +329,6 @@ fn named_fields(
         }
     }
     found
-}
-
-/// `notice: {words: …, shows: [head_name], phone: "12317"}`
-fn notice(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) -> Option<Notice> {
-    let mut cursor = Cursor::new(node, "`notice`", report)?;
-    let words = cursor.title("words", report);
-    let names = cursor.texts("shows", report);
-    let shows = named_fields(pack, subject, &names, true, report);
-    let phone = cursor.required_text("phone", report).map(|(phone, _)| phone);
-    cursor.finish(report);
-    Some(Notice { words, shows, phone: phone? })
 }
 
 /// `asks: {fields: [content], set: {received_on: today}}`

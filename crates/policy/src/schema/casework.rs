@@ -84,6 +84,28 @@ pub(super) struct Notice {
     shows: Option<OneOrMany>,
     /// Where objections are taken.
     phone: String,
+    /// The same in a further script.
+    beside: Option<Beside>,
+}
+
+/// What a notice also says in a language that is none of the pack.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Beside {
+    /// Language tag, such as mn-Mong.
+    language: String,
+    /// Set in columns that follow one another to the right.
+    vertical: Option<bool>,
+    /// Heading.
+    title: String,
+    /// Words above the list.
+    words: Option<String>,
+    /// Fields of the subject that hold texts of the language.
+    shows: Option<OneOrMany>,
+    /// Words where the seal is put.
+    seal: Option<String>,
+    /// register.field: truth of a division that asks for it; everywhere if it is left out.
+    r#where: Option<String>,
 }
 
 /// A form for everybody that makes a record and a case of it.

@@ -72,6 +72,22 @@ fn what_is_public_is_named() {
 }
 
 #[test]
+fn a_notice_may_bear_a_further_script() {
+    let mut files = overlaid(&folder("good/beside"));
+    for file in &mut files {
+        let area = "      area: {type: code(area)";
+        file.text = file
+            .text
+            .replace(area, &format!("      bilingual: {{type: boolean, title: {{zh: 双语, en: Bilingual}}}}\n{area}"));
+    }
+    let pack = load(&files).unwrap_or_else(|found| panic!("{}", render(&found, &files, false)));
+    let tried = pack.procedures.iter().find(|procedure| procedure.id == "tried").unwrap();
+    let beside = tried.notice.as_ref().unwrap().beside.as_ref().unwrap();
+    assert_eq!((beside.language.as_str(), beside.vertical, beside.shows.as_slice()), ("mn-Mong", true, &[1][..]));
+    assert_eq!(beside.wanted, Some((LevelId(0), pack.register("banner_file").unwrap(), 0)));
+}
+
+#[test]
 fn the_order_of_files_does_not_matter() {
     let mut files = read(&folder("good/base"));
     let hash = load(&files).unwrap().hash;

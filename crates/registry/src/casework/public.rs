@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bangfu_policy::model::{Code, DAY, Entity, FieldType, Pack, Procedure, Value, text_in};
+use bangfu_policy::model::{Beside, Code, DAY, Entity, Field, FieldType, Pack, Procedure, Value, text_in};
 use bangfu_store::{Actor, CaseFile, CaseQuery, CaseState, Owner, Record, RecordId, Scope, Store, StoreError};
 use serde::Serialize;
 
@@ -56,6 +56,25 @@ pub struct Posted {
     pub by: String,
     /// Code of the division.
     pub division: String,
+    /// The same in a further script, where the division asks for it.
+    pub beside: Option<BesideView>,
+}
+
+/// What a notice also says in a further script.
+#[derive(Clone, Debug, Serialize)]
+pub struct BesideView {
+    /// Language tag.
+    pub language: String,
+    /// Set in columns.
+    pub vertical: bool,
+    /// Heading.
+    pub title: String,
+    /// Words above the list.
+    pub words: String,
+    /// Cells of each case that has some.
+    pub rows: Vec<Vec<String>>,
+    /// Words where the seal is put.
+    pub seal: String,
 }
 
 /// The id of the notice that names a case: one for all of its procedure, step and place that were posted on one day.
@@ -159,15 +178,35 @@ impl Board<'_> {
         };
         let fields = register.and_then(|id| self.pack().registers.get(id.index())).map(|found| found.fields.as_slice());
         let shown: Vec<_> = says.shows.iter().filter_map(|at| Some((*at, fields?.get(usize::from(*at))?))).collect();
-        let mut rows = Vec::new();
+        let mut records = Vec::new();
         for case in cases {
             let (Some(register), Some(record)) = (register, case.record) else { continue };
-            let Some(record) = self.facts.reader().by_id(register, RecordId(record)).await? else { continue };
-            let cells = shown.iter().map(|(at, field)| {
+            records.extend(self.facts.reader().by_id(register, RecordId(record)).await?);
+        }
+        let cells = |record: &Record, shown: &[(u16, &Field)]| -> Vec<String> {
+            let cell = |(at, field): &(u16, &Field)| {
                 let value = record.values.get(usize::from(*at)).and_then(Option::as_ref);
                 file::cell(self.pack(), field, value, self.places, self.language).text
+            };
+            shown.iter().map(cell).collect()
+        };
+        let rows: Vec<Vec<String>> = records.iter().map(|record| cells(record, &shown)).collect();
+        let mut beside = None;
+        if let Some(says) = &says.beside
+            && self.wanted(says, division).await?
+        {
+            let shown: Vec<_> =
+                says.shows.iter().filter_map(|at| Some((*at, fields?.get(usize::from(*at))?))).collect();
+            let mut rows: Vec<Vec<String>> = records.iter().map(|record| cells(record, &shown)).collect();
+            rows.retain(|row| row.iter().any(|cell| !cell.is_empty()));
+            beside = Some(BesideView {
+                language: says.language.clone(),
+                vertical: says.vertical,
+                title: says.title.clone(),
+                words: says.words.clone(),
+                rows,
+                seal: says.seal.clone(),
             });
-            rows.push(cells.collect());
         }
         let step = cases.first().and_then(|case| procedure.steps.get(case.step));
         let by = step.and_then(|step| self.pack().roles.get(step.role.index()));
@@ -178,8 +217,19 @@ impl Board<'_> {
             phone: says.phone.clone(),
             by: by.map(|role| text_in(&role.title, self.language.id()).to_owned()).unwrap_or_default(),
             division: division.to_owned(),
+            beside,
             notice,
         }))
+    }
+
+    /// Whether the division of a notice, or the one above it that is asked, wants it in the further script too.
+    async fn wanted(&self, says: &Beside, division: &str) -> Result<bool, StoreError> {
+        let Some((level, register, field)) = says.wanted else { return Ok(true) };
+        let digits = self.pack().levels.get(level.index()).map_or(usize::MAX, |level| level.digits);
+        let Some(code) = division.get(..digits) else { return Ok(false) };
+        let records = self.facts.reader().of_division(register, code).await?;
+        let wish = records.first().and_then(|record| record.values.get(usize::from(field)).cloned().flatten());
+        Ok(wish == Some(Value::Boolean(true)))
     }
 }
 

@@ -1,12 +1,19 @@
 //! What the pack names as public: programmes, standards, registers, figures.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
+use bangfu_policy::SourceFile;
 use bangfu_policy::model::Value;
-use bangfu_registry::store::{ListQuery, Record, Scope};
-use bangfu_server::site;
+use bangfu_registry::casework::public::notice_of;
+use bangfu_registry::packs;
+use bangfu_registry::store::change::Actor;
+use bangfu_registry::store::divisions::Division;
+use bangfu_registry::store::{CaseFile, CaseState, ListQuery, Owner, Record, Scope};
+use bangfu_server::site::{self, Site, Sources};
 
-use super::fixture::{get, open, registry, send};
+use super::fixture::{get, now, open, pack_folder, registry, send, store};
 use super::public::registry_case;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -166,4 +173,94 @@ async fn an_offer_is_sent_and_neither_it_nor_a_need_names_anybody() {
     assert!(!waits.proposal.contains("15900000001"), "a secret is frozen");
     let after = first_table(&get(&router, "/public/registers/help_offer", "lang=en").await.text)[0][1].clone();
     assert_eq!(before, after, "it is not shown before it was checked");
+}
+
+/// A register in which a village asks for a further script, and a notice that has one. The word means "Mongol".
+const TRIED: &str = r#"
+registers:
+  notice_wish:
+    of: village
+    one: true
+    title: {zh: 公示文字, en: Script of notices}
+    fields:
+      vertical: {type: boolean, title: {zh: 蒙古文, en: Mongolian too}}
+procedures:
+  tried_notice:
+    title: {zh: 试用公示, en: Tried notice}
+    subject: project
+    notice:
+      words: {zh: 现予公示。, en: These are made public.}
+      shows: [name]
+      phone: "12317"
+      beside: {language: mn-Mong, vertical: true, title: ᠮᠣᠩᠭᠣᠯ, shows: [content], where: notice_wish.vertical}
+    steps:
+      - {id: post, title: {zh: 公示, en: Notice}, role: village_clerk, kind: notice, days: 7}
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notice_bears_a_further_script_where_the_village_asks_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = packs::read_folder(&pack_folder()).unwrap();
+    files.push(SourceFile { path: "tried.yaml".to_owned(), text: TRIED.to_owned() });
+    let pack = Arc::new(bangfu_policy::load(&files).unwrap_or_else(|found| panic!("{found:#?}")));
+    let store = store(folder.path(), &pack).await;
+    let at = now();
+    let mut change = store.change(&Scope::everything(), &Actor::console("test"), "", at).await.unwrap();
+    let (asks, asks_not) = ("150421100200", "150421100201");
+    let codes = ["15", "1504", "150421", &asks[..9], asks, asks_not];
+    let division = |code: &str| Division {
+        level: pack.level_of_code(code).unwrap().index(),
+        code: code.to_owned(),
+        name: format!("地{code}"),
+        name_en: String::new(),
+    };
+    change.divisions(&codes.map(division)).await.unwrap();
+    let project = pack.register("project").unwrap();
+    let field =
+        |id: &str| pack.registers[project.index()].fields.iter().position(|field| field.id == id).unwrap() as u16;
+    let text = |text: &str| Some(Value::Text(text.to_owned()));
+    let wish = [(0, Some(Value::Boolean(true)))];
+    let own = Owner::Division(asks.to_owned());
+    change.insert(pack.register("notice_wish").unwrap(), &own, None, &wish).await.unwrap();
+    let procedure = pack.procedures.iter().find(|procedure| procedure.id == "tried_notice").unwrap();
+    let mut notices = Vec::new();
+    for village in [asks, asks_not] {
+        let values = [
+            (field("project_no"), text(village)),
+            (field("name"), text("修桥")),
+            (field("content"), text("ᠮᠣᠩᠭᠣᠯ ᠮᠣᠩᠭᠣᠯ")),
+        ];
+        let record = change.insert(project, &Owner::Division(village.to_owned()), None, &values).await.unwrap();
+        let case = CaseFile {
+            id: 0,
+            procedure: procedure.id.clone(),
+            subject: "project".to_owned(),
+            record: Some(record.0),
+            division: village.to_owned(),
+            name: "修桥".to_owned(),
+            step: 0,
+            state: CaseState::Open,
+            opened: at,
+            since: at,
+            posted: Some(at),
+            due: None,
+            version: 1,
+            proposal: "{}".to_owned(),
+            code: village.to_owned(),
+        };
+        change.open_case(&case).await.unwrap();
+        notices.push(notice_of(&pack, procedure, &case).unwrap());
+    }
+    change.commit().await.unwrap();
+    let sources = Sources { data: folder.path().to_owned(), pack_folder: pack_folder(), ..Sources::default() };
+    let router = site::router(Site::open(Arc::clone(&pack), store, &sources).await.unwrap()).unwrap();
+    let page = async |at: usize| get(&router, &format!("/public/notices/{}", notices[at]), "lang=zh").await;
+    let both = page(0).await;
+    assert_eq!(both.status, StatusCode::OK, "{}", both.text);
+    let beside = both.text.split("<section class=\"beside vertical\" lang=\"mn-Mong\">").nth(1).expect("the script");
+    let beside = beside.split("</section>").next().unwrap();
+    assert!(beside.contains(">ᠮᠣᠩᠭᠣᠯ<") && beside.contains("ᠮᠣᠩᠭᠣᠯ ᠮᠣᠩᠭᠣᠯ"), "{beside}");
+    assert!(both.text.contains("修桥") && both.text.contains("class=\"seal\""));
+    let one = page(1).await;
+    assert!(one.status == StatusCode::OK && one.text.contains("修桥") && !one.text.contains("mn-Mong"), "{}", one.text);
 }
