@@ -113,6 +113,19 @@ pub struct CaseQuery {
     pub limit: u64,
 }
 
+/// A notice that was hung: of a procedure's step, for cases of a division, on a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hung {
+    /// Id of the procedure.
+    pub procedure: String,
+    /// Position of the step.
+    pub step: usize,
+    /// Division of the cases.
+    pub division: String,
+    /// Days since 1970-01-01.
+    pub day: i64,
+}
+
 fn case(row: &Row) -> Result<CaseFile, sqlx::Error> {
     Ok(CaseFile {
         id: row.try_get("id")?,
@@ -198,16 +211,45 @@ impl Reader {
         Ok(rows.iter().map(event).collect::<Result<_, _>>()?)
     }
 
+    /// Notices that were hung since a moment in a division or below, each once for a case's division and day.
+    /// `offset`: milliseconds by which the clocks are ahead of UTC.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn hung(&self, division: &str, since: i64, offset: i64) -> Result<Vec<Hung>, StoreError> {
+        let Some(division) = self.narrowed(division) else { return Ok(Vec::new()) };
+        let text = "select distinct f.procedure, e.step, f.division, (e.at + ?1) / 86400000 as day from case_event e \
+                    join case_file f on f.id = e.case_file where e.act = 'post' and e.at >= ?2 and f.division >= ?3 \
+                    and f.division < ?4";
+        let rows = sql(text)
+            .bind(offset)
+            .bind(since)
+            .bind(&division)
+            .bind(after(&division))
+            .fetch_all(&self.store.readers)
+            .await?;
+        let hung = |row: &Row| {
+            let step = row.try_get::<i64, _>(1)? as usize;
+            Ok(Hung { procedure: row.try_get(0)?, step, division: row.try_get(2)?, day: row.try_get(3)? })
+        };
+        rows.iter().map(hung).collect()
+    }
+
+    /// The narrower of a division and that of the scope; none where they lie apart.
+    fn narrowed(&self, division: &str) -> Option<String> {
+        match self.scope.division.as_str() {
+            own if division.starts_with(own) => Some(division.to_owned()),
+            own if own.starts_with(division) => Some(own.to_owned()),
+            _ => None,
+        }
+    }
+
     /// Cases by deadline, and how many there are.
     ///
     /// # Errors
     /// The database refuses.
     pub async fn cases(&self, query: &CaseQuery) -> Result<(Vec<CaseFile>, u64), StoreError> {
-        let division = match self.scope.division.as_str() {
-            own if query.division.starts_with(own) => query.division.clone(),
-            own if own.starts_with(&query.division) => own.to_owned(),
-            _ => return Ok((Vec::new(), 0)),
-        };
+        let Some(division) = self.narrowed(&query.division) else { return Ok((Vec::new(), 0)) };
         // Steps of procedures are words of the pack: as JSON they are one argument.
         let steps = query.steps.as_ref().map(|steps| {
             let keys: Vec<String> = steps.iter().map(|(procedure, step)| format!("{procedure}#{step}")).collect();

@@ -67,6 +67,7 @@ create table if not exists case_event (
   act text not null, account integer not null, actor text not null, at integer not null, note text not null,
   body text not null);
 create index if not exists case_event_case on case_event (case_file);
+create index if not exists case_event_act on case_event (act, at);
 create table if not exists job (
   id text primary key, owner integer not null, register text not null, name text not null, size integer not null,
   file text not null, language text not null, state text not null, outlook text not null, worker text not null,

@@ -13,9 +13,11 @@ mod codes;
 mod cursor;
 mod escalation;
 mod indicators;
+mod notices;
 mod parameters;
 mod places;
 mod procedures;
+mod public;
 mod registers;
 mod rules;
 mod screens;
@@ -43,7 +45,7 @@ pub struct SourceFile {
 }
 
 /// Keys of the maps at the top of files.
-pub(crate) const SECTIONS: [&str; 19] = [
+pub(crate) const SECTIONS: [&str; 20] = [
     "policy",
     "calendar",
     "articles",
@@ -62,6 +64,7 @@ pub(crate) const SECTIONS: [&str; 19] = [
     "views",
     "exemptions",
     "screens",
+    "public",
     "tests",
 ];
 
@@ -194,6 +197,7 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     procedures::procedures(pack, &entries(roots, "procedures", report), report);
     pack.views = boards::views(pack, &entries(roots, "views", report), report);
     pack.exemptions = boards::exemptions(pack, &section(roots, "exemptions"), report);
+    pack.public = public::public(pack, &section(roots, "public"), &indicator_ids, report);
     cases::cases(pack, &section(roots, "tests"), report);
 }
 
@@ -230,6 +234,7 @@ fn empty(hash: String) -> Pack {
         views: Vec::new(),
         exemptions: None,
         screens: Screens::default(),
+        public: crate::model::Public::default(),
         tests: Vec::new(),
         graph: Graph::default(),
         phrases: std::collections::BTreeMap::new(),

@@ -7,11 +7,12 @@ use super::boards::{level_named, nearest_of};
 use super::cursor::{Cursor, Report, is_id, languages};
 use super::escalation;
 use super::indicators::fraction;
+use super::notices::notice;
 use super::structure::clauses;
 use super::tree::{Data, Node};
 use crate::ir::Type;
 use crate::model::{
-    Asks, Effect, Entity, FieldType, LevelId, Notice, Pack, Place, Procedure, RegisterId, Right, Role, RoleId, Rung,
+    Asks, Effect, Entity, Field, FieldType, LevelId, Pack, Place, Procedure, RegisterId, Right, Role, RoleId, Rung,
     Set, Step, StepKind, VariableId,
 };
 use crate::value::parse;
@@ -301,7 +302,7 @@ fn then(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) 
 }
 
 /// Fields of the subject, by name; secret ones are refused where they would be shown.
-fn named_fields(
+pub(super) fn named_fields(
     pack: &Pack,
     subject: Option<Entity>,
     names: &[(String, &Place)],
@@ -330,17 +331,6 @@ fn named_fields(
     found
 }
 
-/// `notice: {words: …, shows: [head_name], phone: "12317"}`
-fn notice(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) -> Option<Notice> {
-    let mut cursor = Cursor::new(node, "`notice`", report)?;
-    let words = cursor.title("words", report);
-    let names = cursor.texts("shows", report);
-    let shows = named_fields(pack, subject, &names, true, report);
-    let phone = cursor.required_text("phone", report).map(|(phone, _)| phone);
-    cursor.finish(report);
-    Some(Notice { words, shows, phone: phone? })
-}
-
 /// `asks: {fields: [content], set: {received_on: today}}`
 fn asks(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) -> Option<Asks> {
     let mut cursor = Cursor::new(node, "`asks`", report)?;
@@ -355,8 +345,30 @@ fn asks(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) 
         report.say(&node.place, "the subject does not lie in a division itself", "take a register of a level");
     }
     let set = cursor.node("set").map(|node| fields(pack, register, node, "set", report)).unwrap_or_default();
+    let mark = cursor.text("mark", report).and_then(|(name, place)| mark(pack, register, &asked, &name, place, report));
     cursor.finish(report);
-    Some(Asks { fields: asked, set })
+    Some(Asks { fields: asked, set, mark })
+}
+
+/// The field of a mark: a code that the form does not ask for already.
+fn mark(
+    pack: &Pack,
+    register: RegisterId,
+    asked: &[u16],
+    name: &str,
+    place: &Place,
+    report: &mut Report,
+) -> Option<u16> {
+    let fields = pack.registers.get(register.index()).map(|r| r.fields.as_slice()).unwrap_or_default();
+    let fits = |field: &Field| matches!(field.ty, FieldType::Code(_)) && !field.secret;
+    let found = fields.iter().position(|field| field.id == name && fits(field)).map(|at| at as u16);
+    if found.is_none_or(|at| asked.contains(&at)) {
+        let known = fields.iter().filter(|field| fits(field)).map(|field| field.id.as_str());
+        let advice = nearest_of(name, known, "name a code field that `fields` does not ask for");
+        report.say(place, format!("`mark: {name}` is no field for a mark"), advice);
+        return None;
+    }
+    found
 }
 
 /// `adds: {label: {kind: dibao, start: today}}`, `ends: {label: {where: {kind: dibao, ended: null}, set: {ended: today}}}`;
@@ -406,7 +418,7 @@ fn effects(
 }
 
 /// Fields of a register with values; `today` is the day on which the case completes.
-fn fields(
+pub(super) fn fields(
     pack: &Pack,
     RegisterId(register): RegisterId,
     node: &Node,

@@ -84,6 +84,28 @@ pub(super) struct Notice {
     shows: Option<OneOrMany>,
     /// Where objections are taken.
     phone: String,
+    /// The same in a further script.
+    beside: Option<Beside>,
+}
+
+/// What a notice also says in a language that is none of the pack.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Beside {
+    /// Language tag, such as mn-Mong.
+    language: String,
+    /// Set in columns that follow one another to the right.
+    vertical: Option<bool>,
+    /// Heading.
+    title: String,
+    /// Words above the list.
+    words: Option<String>,
+    /// Fields of the subject that hold texts of the language.
+    shows: Option<OneOrMany>,
+    /// Words where the seal is put.
+    seal: Option<String>,
+    /// register.field: truth of a division that asks for it; everywhere if it is left out.
+    r#where: Option<String>,
 }
 
 /// A form for everybody that makes a record and a case of it.
@@ -94,6 +116,48 @@ pub(super) struct Asks {
     fields: OneOrMany,
     /// Fields that are set by themselves.
     set: Option<BTreeMap<String, Setting>>,
+    /// Code field for how content the sender is with the completed case.
+    mark: Option<String>,
+}
+
+/// What everybody may see without signing in.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Public {
+    /// Standards: parameters.
+    parameters: Option<OneOrMany>,
+    /// Programmes.
+    programmes: Option<OneOrMany>,
+    /// Registers of which everybody sees some fields.
+    registers: Option<BTreeMap<String, PublicRegister>>,
+    /// Figures of divisions.
+    figures: Option<PublicFigures>,
+}
+
+/// Figures of divisions that everybody sees.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct PublicFigures {
+    /// Counts below it are not told; 5 if it is left out.
+    below: Option<u16>,
+    /// Indicators that count, and add up over divisions.
+    counts: OneOrMany,
+    /// Other indicators, each with the count that it is made of.
+    shares: Option<BTreeMap<String, String>>,
+}
+
+/// A register of which everybody sees some fields.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct PublicRegister {
+    /// Fields that are shown.
+    fields: OneOrMany,
+    /// Numbers and money that are added up by division.
+    sums: Option<OneOrMany>,
+    /// Fields that must have these values.
+    r#where: Option<BTreeMap<String, Setting>>,
+    /// Records of people: only codes, numbers and dates are shown, and no place below this level.
+    nameless: Option<String>,
 }
 
 /// One change of the records of a register, or several.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use super::casework::{Exemptions, Match, Procedure, Role, View, WorkCalendar};
+use super::casework::{Exemptions, Match, Procedure, Public, Role, View, WorkCalendar};
 use super::leaves::{AnyWords, Day, Formula, Literal, OneOrMany, Plain, Tree, Words};
 use super::screens::Screens;
 
@@ -48,6 +48,8 @@ pub(super) struct File {
     exemptions: Option<Exemptions>,
     /// What the pages show.
     screens: Option<Screens>,
+    /// What everybody may see without signing in.
+    public: Option<Public>,
     /// Cases with expected results.
     tests: Option<Vec<Test>>,
 }

@@ -22,7 +22,7 @@ fn the_schema_in_docs_is_fresh() {
 }
 
 /// For every shape: where in a pack it stands. `?` is an unknown key, so that the decoder lists the keys it knows.
-const PLACES: [(&str, &str); 36] = [
+const PLACES: [(&str, &str); 40] = [
     ("Policy", "policy: {zzzzzzzzzzzz: 1}"),
     ("Currency", "policy: {languages: [zh, en], currency: {zzzzzzzzzzzz: 1}}"),
     ("WorkCalendar", "calendar: {zzzzzzzzzzzz: 1}"),
@@ -61,6 +61,10 @@ const PLACES: [(&str, &str); 36] = [
     ("Trend", "screens: {overview: {trend: {register: village_year, zzzzzzzzzzzz: 1}}}"),
     ("WhatIf", "screens: {what_if: {zzzzzzzzzzzz: 1}}"),
     ("EntityScreen", "screens: {village: {zzzzzzzzzzzz: 1}}"),
+    ("Beside", "procedures: {xx: {subject: village, notice: {beside: {zzzzzzzzzzzz: 1}}}}"),
+    ("Public", "public: {zzzzzzzzzzzz: 1}"),
+    ("PublicFigures", "public: {figures: {zzzzzzzzzzzz: 1}}"),
+    ("PublicRegister", "public: {registers: {village_year: {zzzzzzzzzzzz: 1}}}"),
     ("Test", "tests: [{zzzzzzzzzzzz: 1}]"),
 ];
 

@@ -23,6 +23,7 @@ pub mod places;
 pub mod policy;
 pub mod problems;
 pub mod procedures;
+pub mod published;
 pub mod reference;
 pub mod results;
 pub mod rule;

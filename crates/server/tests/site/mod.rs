@@ -19,6 +19,7 @@ mod journey;
 mod keeping;
 mod pages;
 mod public;
+mod published;
 mod registers;
 mod sample;
 mod second;

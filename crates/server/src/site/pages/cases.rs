@@ -9,6 +9,7 @@ use bangfu_registry::casework::acts::{Desk, NotDone, evidence};
 use bangfu_registry::casework::flow::{self, Act, Cannot, Standing, Votes, With};
 use bangfu_registry::casework::people;
 use bangfu_registry::casework::proposal::{self, Grounds, Proposal, Subject};
+use bangfu_registry::casework::public::mark_of;
 use bangfu_registry::store::{CaseEvent, CaseFile, CaseQuery, StoreError};
 use bangfu_registry::views::figures::moment;
 use bangfu_registry::views::procedures;
@@ -147,6 +148,7 @@ async fn page(site: &Shared, visit: Visit, id: i64, error: &str, sent: Option<&S
         facts => facts(site, &visit, procedure, &frozen),
         grounds => frozen.grounds,
         policy => frozen.policy.get(..12).unwrap_or_default(),
+        mark => mark_of(&site.facts, &case, visit.language).await?,
         policy_changed => frozen.policy != site.pack.hash,
         changed,
         acts,

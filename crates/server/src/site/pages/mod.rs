@@ -18,6 +18,7 @@ pub mod overview;
 pub mod policy;
 pub mod procedures;
 pub mod public;
+pub mod published;
 pub mod queries;
 pub mod reasons;
 pub mod registry;
