@@ -50,7 +50,7 @@ fn figures(pack: &Pack, node: &Node, declared: &[&str], report: &mut Report) -> 
             5
         }),
     };
-    let mut indicator = |name: &str, place: &Place, report: &mut Report| {
+    let indicator = |name: &str, place: &Place, report: &mut Report| {
         let found = pack.indicator(name);
         if found.is_none() && !declared.contains(&name) {
             let advice = nearest_of(name, declared.iter().copied(), "define it first");

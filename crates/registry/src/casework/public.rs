@@ -322,7 +322,7 @@ pub async fn take(
 }
 
 /// The mark that who asked may give, or gave.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Mark {
     /// Title of the field.
     pub title: String,

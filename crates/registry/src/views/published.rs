@@ -1,11 +1,13 @@
 //! What everybody may see of the policy itself: programmes and standards, in plain words.
 
-pub mod figures;
 pub mod records;
+pub mod statistics;
 mod suppress;
 
 use bangfu_policy::ir::{Scalar, Type};
-use bangfu_policy::model::{CodeList, Frequency, Pack, Parameter, ParameterId, ParameterRow, VariableId, text_in};
+use bangfu_policy::model::{
+    CodeList, Frequency, Pack, Parameter, ParameterId, ParameterRow, Text, VariableId, text_in,
+};
 use serde::Serialize;
 
 use super::figures::{self, Language};
@@ -69,7 +71,7 @@ impl Shown<'_> {
     /// The programmes that the pack names as public and that have not ended.
     pub fn programmes(&self) -> Vec<PublicProgramme> {
         let pack = self.pack;
-        let words = |text| text_in(text, self.language.id()).to_owned();
+        let words = |text: &Text| text_in(text, self.language.id()).to_owned();
         let named = pack.public.programmes.iter().filter_map(|id| pack.programmes.get(id.index()));
         let shown = named.filter(|programme| programme.to.is_none_or(|to| self.day <= to)).map(|programme| {
             let who = pack.variables.get(programme.eligible.index());

@@ -404,6 +404,16 @@ pub(crate) async fn addresses() -> Vec<String> {
             // Signing in and the accounts: the tests of access walk them.
             path if path.starts_with("/account/") || path.starts_with("/accounts") => Vec::new(),
             "/public/ask/{procedure}" => vec!["/public/ask/complaint_handling".to_owned()],
+            "/public/registers/{id}" => registry
+                .pack
+                .public
+                .registers
+                .iter()
+                .map(|public| &registry.pack.registers[public.register.index()].id)
+                .flat_map(|id| fill(&[id.as_str(), &format!("{id}?division=150421")]))
+                .collect(),
+            "/public/figures" => vec![path.to_owned(), "/public/figures?division=150421".to_owned()],
+            "/public/mark" | "/public/registers/{id}/export.csv" | "/public/figures/export.csv" => Vec::new(),
             "/batches/{procedure}/{step}/{place}" => fill(&[&format!("household_exit/vote/{village}")]),
             "/public/notices/{notice}"
             | "/cases/new"

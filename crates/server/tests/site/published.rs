@@ -28,14 +28,14 @@ async fn programmes_and_standards_are_those_that_the_pack_names() {
     ] {
         let page = get(&router, "/public/how", &format!("lang={language}")).await;
         assert_eq!(page.status, StatusCode::OK);
-        let programme = page.text.split("id=\"nursing_subsidy\"").nth(1).expect("the programme").to_owned();
+        let programme = page.text.split("id=\"programme-nursing_subsidy\"").nth(1).expect("the programme").to_owned();
         let programme = programme.split("</details>").next().unwrap();
         assert!(programme.contains(table) && programme.contains(every), "{programme}");
         // A table says for whom each of its rates is; who pays and how stands in the words of the pack.
         assert!(programme.matches("<span class=\"soft\">").count() >= 2, "{programme}");
         assert!(!page.text.contains(hidden), "a parameter that is not public");
         // What has ended is not offered.
-        assert!(!page.text.contains("id=\"university_entry_aid\""));
+        assert!(!page.text.contains("id=\"programme-university_entry_aid\""));
     }
 }
 

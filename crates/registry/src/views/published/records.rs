@@ -81,7 +81,7 @@ impl<'a> Open<'a> {
 
     fn fields<'s>(&'s self, positions: &'s [u16]) -> impl Iterator<Item = (u16, &'a Field)> + 's {
         let all = self.register().map(|register| register.fields.as_slice()).unwrap_or_default();
-        positions.iter().filter_map(|at| Some((*at, all.get(usize::from(*at))?)))
+        positions.iter().filter_map(move |at| Some((*at, all.get(usize::from(*at))?)))
     }
 
     /// The part of a code that may be told: of people not below the level that the pack names.

@@ -7,8 +7,8 @@ use bangfu_policy::model::{Entity, Procedure, PublicRegister, Register, text_in}
 use bangfu_registry::office::write::{CellKind, CsvReader, CsvRows};
 use bangfu_registry::store::Scope;
 use bangfu_registry::views::facts::Facts;
-use bangfu_registry::views::published::figures::{Statistics, StatisticsTable};
 use bangfu_registry::views::published::records::{self, Open};
+use bangfu_registry::views::published::statistics::{Statistics, StatisticsTable};
 
 use crate::site::Shared;
 use crate::site::error::PageError;
