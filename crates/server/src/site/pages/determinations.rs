@@ -91,7 +91,12 @@ pub fn shown(pack: &Pack) -> Vec<VariableId> {
 /// The records of a division with an answer.
 pub async fn list(site: Shared, visit: Visit) -> Result<Response, PageError> {
     let pack = &site.pack;
-    let first = shown(pack).first().copied();
+    let sees = |id: &VariableId| match pack.variables.get(id.index()).map(|variable| variable.of) {
+        Some(Entity::Register(register)) => site.facts.scope().sees(register),
+        _ => true,
+    };
+    // The first that the visitor sees; to one who sees none, the first is refused.
+    let first = shown(pack).into_iter().find(sees).or(shown(pack).first().copied());
     let id = match visit.get("variable") {
         Some(name) => pack.variable(name).ok_or_else(|| PageError::not_found("rule", name))?,
         None => first.ok_or_else(|| PageError::not_found("rule", ""))?,
@@ -126,6 +131,7 @@ pub async fn list(site: Shared, visit: Visit) -> Result<Response, PageError> {
     }
     let variables: Vec<_> = shown(pack)
         .into_iter()
+        .filter(sees)
         .chain([id])
         .filter_map(|id| pack.variables.get(id.index()))
         .map(|v| serde_json::json!({ "id": v.id, "title": text_in(&v.title, visit.language.id()) }))
