@@ -173,7 +173,7 @@ impl<'a> Open<'a> {
     /// Records and sums of the division, then of each one below it that has some.
     pub async fn totals(&self) -> Result<Vec<TotalLine>, StoreError> {
         let own = self.division();
-        let lowest = self.public.nameless.map_or(usize::MAX, |level| level.index());
+        let lowest = self.public.nameless.map_or(usize::MAX, bangfu_policy::model::LevelId::index);
         let below = self.places.level(own).map(|level| level + 1).filter(|level| *level <= lowest);
         let digits = below.and_then(|level| self.pack().levels.get(level)).map(|level| level.digits);
         let mut lines = Vec::new();
