@@ -5,7 +5,7 @@
 
 /// What is shown of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
+pub(super) enum Mark {
     /// The count.
     Shown,
     /// That it is below the limit.
@@ -20,7 +20,7 @@ pub enum Mark {
 /// With `p` small cells and `k` withheld ones that add up to `s`, a small cell can be anything from
 /// `s - (p - 1)(limit - 1) - k · (smallest shown cell)` to `s - k · limit`. Cells are withheld, the smallest first,
 /// until this spans 0 to `limit - 1`; if it never does, nothing is told of any of them.
-pub fn marks(cells: &[i64], limit: i64) -> Vec<Mark> {
+pub(super) fn marks(cells: &[i64], limit: i64) -> Vec<Mark> {
     let mut marks: Vec<Mark> =
         cells.iter().map(|count| if *count < limit { Mark::Fewer } else { Mark::Shown }).collect();
     let small = cells.iter().filter(|count| **count < limit);
