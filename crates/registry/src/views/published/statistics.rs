@@ -1,7 +1,7 @@
 //! Figures of divisions that everybody may see: counts, of which small ones are hidden, and shares.
 //!
 //! What is hidden of a division is hidden of everything below it too, so that a count can only be computed from those
-//! beside it; [`marks`] sees to these.
+//! beside it; `marks` sees to these.
 
 use bangfu_policy::model::{IndicatorId, Pack, PublicFigures, Unit, text_in};
 use serde::Serialize;
