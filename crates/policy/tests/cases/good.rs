@@ -67,7 +67,7 @@ fn what_is_public_is_named() {
     let people = |id: &str| pack.tells_of_people(pack.register(id).unwrap());
     assert!(people("household") && people("person") && people("income") && !people("excuse") && !people("helper"));
     assert_eq!(public.registers[0].filter, [(3, None)]);
-    assert_eq!(public.registers[1].nameless, Some(LevelId(0)));
+    assert_eq!(public.registers[1].nameless, Some(LevelId(1)));
     assert_eq!((public.registers[1].fields.as_slice(), public.registers[1].sums.as_slice()), (&[4, 1][..], &[2][..]));
 }
 
@@ -84,7 +84,7 @@ fn a_notice_may_bear_a_further_script() {
     let tried = pack.procedures.iter().find(|procedure| procedure.id == "tried").unwrap();
     let beside = tried.notice.as_ref().unwrap().beside.as_ref().unwrap();
     assert_eq!((beside.language.as_str(), beside.vertical, beside.shows.as_slice()), ("mn-Mong", true, &[1][..]));
-    assert_eq!(beside.wanted, Some((LevelId(0), pack.register("banner_file").unwrap(), 0)));
+    assert_eq!(beside.wanted, Some((LevelId(1), pack.register("banner_file").unwrap(), 0)));
 }
 
 #[test]
