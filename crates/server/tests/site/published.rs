@@ -13,7 +13,7 @@ use bangfu_registry::store::divisions::Division;
 use bangfu_registry::store::{CaseFile, CaseState, ListQuery, Owner, Record, Scope};
 use bangfu_server::site::{self, Site, Sources};
 
-use super::fixture::{get, now, open, pack_folder, registry, send, store};
+use super::fixture::{get, now, open, open_later, pack_folder, registry, send, store};
 use super::public::registry_case;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -34,9 +34,14 @@ async fn programmes_and_standards_are_those_that_the_pack_names() {
         // A table says for whom each of its rates is; who pays and how stands in the words of the pack.
         assert!(programme.matches("<span class=\"soft\">").count() >= 2, "{programme}");
         assert!(!page.text.contains(hidden), "a parameter that is not public");
-        // What has ended is not offered.
-        assert!(!page.text.contains("id=\"programme-university_entry_aid\""));
+        assert!(page.text.contains("id=\"programme-university_entry_aid\""));
     }
+    // What has ended is not offered.
+    let later = site::router(open_later().await).unwrap();
+    let page = get(&later, "/public/how", "lang=en").await.text;
+    assert!(
+        page.contains("id=\"programme-nursing_subsidy\"") && !page.contains("id=\"programme-university_entry_aid\"")
+    );
 }
 
 /// The cells of the first table of a page, row by row.
