@@ -217,7 +217,7 @@ impl Reader {
     /// # Errors
     /// The database refuses.
     pub async fn hung(&self, division: &str, since: i64, offset: i64) -> Result<Vec<Hung>, StoreError> {
-        let Some(division) = self.narrowed(division) else { return Ok(Vec::new()) };
+        let Some(division) = self.scope.place(division) else { return Ok(Vec::new()) };
         let text = "select distinct f.procedure, e.step, f.division, (e.at + ?1) / 86400000 as day from case_event e \
                     join case_file f on f.id = e.case_file where e.act = 'post' and e.at >= ?2 and f.division >= ?3 \
                     and f.division < ?4";
@@ -235,21 +235,12 @@ impl Reader {
         rows.iter().map(hung).collect()
     }
 
-    /// The narrower of a division and that of the scope; none where they lie apart.
-    fn narrowed(&self, division: &str) -> Option<String> {
-        match self.scope.division.as_str() {
-            own if division.starts_with(own) => Some(division.to_owned()),
-            own if own.starts_with(division) => Some(own.to_owned()),
-            _ => None,
-        }
-    }
-
     /// Cases by deadline, and how many there are.
     ///
     /// # Errors
     /// The database refuses.
     pub async fn cases(&self, query: &CaseQuery) -> Result<(Vec<CaseFile>, u64), StoreError> {
-        let Some(division) = self.narrowed(&query.division) else { return Ok((Vec::new(), 0)) };
+        let Some(division) = self.scope.place(&query.division) else { return Ok((Vec::new(), 0)) };
         // Steps of procedures are words of the pack: as JSON they are one argument.
         let steps = query.steps.as_ref().map(|steps| {
             let keys: Vec<String> = steps.iter().map(|(procedure, step)| format!("{procedure}#{step}")).collect();

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use futures_core::Stream;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, Postgres, Sqlite};
+use sqlx::{Arguments, AssertSqlSafe, Encode, Postgres, Sqlite, Type};
 
 use super::{Connection, Dialect, Pool, Row};
 
@@ -151,33 +151,35 @@ impl Query {
 
     fn sqlite(self) -> Result<SqliteQuery, sqlx::Error> {
         let mut arguments = SqliteArguments::default();
-        for argument in self.arguments {
-            match argument {
-                Argument::Integer(value) => Arguments::add(&mut arguments, value),
-                Argument::Text(value) => Arguments::add(&mut arguments, value),
-                Argument::Bytes(value) => Arguments::add(&mut arguments, value),
-                Argument::Truth(value) => Arguments::add(&mut arguments, value),
-            }
-            .map_err(sqlx::Error::Encode)?;
-        }
+        add_all(&mut arguments, self.arguments)?;
         Ok(sqlx::query_with(AssertSqlSafe(self.text), arguments))
     }
 
     /// As PostgreSQL takes it.
     pub(crate) fn postgres(self) -> Result<PostgresQuery, sqlx::Error> {
-        let text = Dialect::Postgres.marks(&self.text);
         let mut arguments = PgArguments::default();
-        for argument in self.arguments {
-            match argument {
-                Argument::Integer(value) => Arguments::add(&mut arguments, value),
-                Argument::Text(value) => Arguments::add(&mut arguments, value),
-                Argument::Bytes(value) => Arguments::add(&mut arguments, value),
-                Argument::Truth(value) => Arguments::add(&mut arguments, value),
-            }
-            .map_err(sqlx::Error::Encode)?;
-        }
-        Ok(sqlx::query_with(AssertSqlSafe(text), arguments))
+        add_all(&mut arguments, self.arguments)?;
+        Ok(sqlx::query_with(AssertSqlSafe(Dialect::Postgres.marks(&self.text)), arguments))
     }
+}
+
+fn add_all<A: Arguments>(arguments: &mut A, values: Vec<Argument>) -> Result<(), sqlx::Error>
+where
+    for<'t> Option<i64>: Encode<'t, A::Database> + Type<A::Database>,
+    for<'t> Option<String>: Encode<'t, A::Database> + Type<A::Database>,
+    for<'t> Option<Vec<u8>>: Encode<'t, A::Database> + Type<A::Database>,
+    for<'t> bool: Encode<'t, A::Database> + Type<A::Database>,
+{
+    for value in values {
+        match value {
+            Argument::Integer(value) => arguments.add(value),
+            Argument::Text(value) => arguments.add(value),
+            Argument::Bytes(value) => arguments.add(value),
+            Argument::Truth(value) => arguments.add(value),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(())
 }
 
 type Streamed<'r, R> = Pin<Box<dyn Stream<Item = Result<R, sqlx::Error>> + Send + 'r>>;
