@@ -221,6 +221,11 @@ async fn a_bureau_sees_its_registers_and_changes_no_others() {
     assert!(!page.contains(&format!("<h2>{title}")), "income is shown");
     assert!(!page.contains("d-identified_poor"), "a reason that tells incomes is shown");
     assert!(!page.contains("/edit"), "an edit button that leads nowhere");
+    // Nor is who has the answer listed elsewhere.
+    let list = get(&bureau, "/determinations/list?variable=identified_poor", "lang=en").await;
+    assert_eq!(list.status, StatusCode::FORBIDDEN);
+    let offered = get(&bureau, "/determinations/list", "lang=en").await;
+    assert!(offered.status == StatusCode::FORBIDDEN || !offered.text.contains("value=\"identified_poor\""));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

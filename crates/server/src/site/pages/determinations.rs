@@ -6,6 +6,7 @@ use bangfu_policy::model::{Entity, Frequency, Pack, RegisterId, VariableId, text
 use bangfu_registry::views::file;
 use bangfu_registry::views::results::{Answer, Results};
 
+use super::reasons::told;
 use super::registry::place_below;
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -91,12 +92,10 @@ pub fn shown(pack: &Pack) -> Vec<VariableId> {
 /// The records of a division with an answer.
 pub async fn list(site: Shared, visit: Visit) -> Result<Response, PageError> {
     let pack = &site.pack;
-    let sees = |id: &VariableId| match pack.variables.get(id.index()).map(|variable| variable.of) {
-        Some(Entity::Register(register)) => site.facts.scope().sees(register),
-        _ => true,
-    };
-    // The first that the visitor sees; to one who sees none, the first is refused.
-    let first = shown(pack).into_iter().find(sees).or(shown(pack).first().copied());
+    let all: Vec<VariableId> = shown(pack);
+    let seen: Vec<VariableId> = all.iter().copied().filter(|id| told(&site, *id)).collect();
+    // The first that the visitor is told; to one who is told none, the first is refused.
+    let first = seen.first().or(all.first()).copied();
     let id = match visit.get("variable") {
         Some(name) => pack.variable(name).ok_or_else(|| PageError::not_found("rule", name))?,
         None => first.ok_or_else(|| PageError::not_found("rule", ""))?,
@@ -107,9 +106,7 @@ pub async fn list(site: Shared, visit: Visit) -> Result<Response, PageError> {
     };
     let page: usize = visit.get("page").unwrap_or("1").parse().map_err(|_| PageError::BadRequest("page".to_owned()))?;
     let Some(variable) = pack.variables.get(id.index()) else { return Err(PageError::not_found("rule", "")) };
-    if let Entity::Register(register) = variable.of
-        && !site.facts.scope().sees(register)
-    {
+    if !told(&site, id) {
         return Err(PageError::Forbidden(pack.entity_id(variable.of).to_owned()));
     }
     let rows = site.results.as_deref().and_then(|results| results.entities.get(&variable.of));
@@ -129,9 +126,8 @@ pub async fn list(site: Shared, visit: Visit) -> Result<Response, PageError> {
     if answer == Answer::Unknown {
         missing = super::reasons::missing_facts(&site, &visit, variable.of, id, &on_page)?;
     }
-    let variables: Vec<_> = shown(pack)
+    let variables: Vec<_> = seen
         .into_iter()
-        .filter(sees)
         .chain([id])
         .filter_map(|id| pack.variables.get(id.index()))
         .map(|v| serde_json::json!({ "id": v.id, "title": text_in(&v.title, visit.language.id()) }))

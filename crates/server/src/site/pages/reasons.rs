@@ -46,16 +46,22 @@ pub struct Part {
 /// Records below a division up to which its results are explained record by record.
 const MOST_ROWS: usize = 2_000;
 
+/// Whether the visitor is told an answer: it tells of the values that it is made of, so only to those who see all their
+/// registers.
+pub fn told(site: &Shared, id: VariableId) -> bool {
+    let scope = site.facts.scope();
+    let own = match site.pack.variables.get(id.index()).map(|variable| variable.of) {
+        Some(Entity::Register(register)) => scope.sees(register),
+        _ => true,
+    };
+    own && Needs::of_variables(&site.pack, &[id]).fields.iter().all(|(field, _)| scope.sees(field.register))
+}
+
 /// The determinations that the file of an entity shows.
 pub fn determinations(site: &Shared, visit: &Visit, material: &Material<'_>) -> Result<Vec<Determination>, PageError> {
     let Some(screen) = material.screen().filter(|_| site.results.is_some()) else { return Ok(Vec::new()) };
     let mut determinations = Vec::new();
-    // A reason tells the values that it is made of: only to those who see all their registers.
-    let told = |id: &VariableId| {
-        let needs = Needs::of_variables(&site.pack, &[*id]);
-        needs.fields.iter().all(|(field, _)| site.facts.scope().sees(field.register))
-    };
-    for id in screen.determinations.iter().filter(|id| told(id)) {
+    for id in screen.determinations.iter().filter(|id| told(site, **id)) {
         let Some(mut determination) = of_results(site, visit, material, *id) else { continue };
         if let Some(snapshot) =
             site.snapshot.as_ref().filter(|s| s.rows_below(material.entity, material.key) <= MOST_ROWS)
