@@ -413,7 +413,6 @@ pub(crate) async fn addresses() -> Vec<String> {
                 .flat_map(|id| fill(&[id.as_str(), &format!("{id}?division=150421")]))
                 .collect(),
             "/public/figures" => vec![path.to_owned(), "/public/figures?division=150421".to_owned()],
-            "/public/mark" | "/public/registers/{id}/export.csv" | "/public/figures/export.csv" => Vec::new(),
             "/batches/{procedure}/{step}/{place}" => fill(&[&format!("household_exit/vote/{village}")]),
             "/public/notices/{notice}"
             | "/cases/new"
@@ -422,6 +421,9 @@ pub(crate) async fn addresses() -> Vec<String> {
             | "/sign-in"
             | "/sign-out"
             | "/welcome/{link}"
+            | "/public/mark"
+            | "/public/registers/{id}/export.csv"
+            | "/public/figures/export.csv"
             | "/journal" => Vec::new(),
             // Files of records: the tests of attachments send some.
             path if path.starts_with("/registry/{id}/{record}/files") => Vec::new(),

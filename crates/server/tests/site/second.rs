@@ -115,10 +115,14 @@ async fn addresses(home: &Home, deepest: &str) -> Vec<String> {
             "/" => {
                 all.extend(["/".to_owned(), format!("/?division={}", &deepest[..4]), format!("/?division={deepest}")]);
             }
-            // An address of a clause leads to its article; files have their own tests.
-            "/policy/clause/{id}" | "/books/{id}/{kind}" | "/healthz" => {}
-            // A mark is only sent, and this pack has no figures for everybody.
-            "/public/mark" | "/public/figures" | "/public/figures/export.csv" => {}
+            // An address of a clause leads to its article; files have their own tests; a mark is only sent; this pack
+            // has no figures for everybody.
+            "/policy/clause/{id}"
+            | "/books/{id}/{kind}"
+            | "/healthz"
+            | "/public/mark"
+            | "/public/figures"
+            | "/public/figures/export.csv" => {}
             path if path.contains('{') => {}
             path => all.push(path.to_owned()),
         }
