@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, Path};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
-use bangfu_policy::model::{Entity, Procedure, Register, text_in};
+use bangfu_policy::model::{Entity, Pack, Procedure, Register, StepKind, text_in};
 use bangfu_registry::casework::public::{Board, mark, mark_of, take};
 use bangfu_registry::exchange::write;
 use bangfu_registry::store::Scope;
@@ -148,7 +148,9 @@ pub async fn how(site: Shared, visit: Visit) -> Page {
     let all = procedures::all(&site.pack, visit.language);
     let described: Vec<_> = all
         .iter()
-        .filter(|line| !line.subject.is_empty())
+        .filter(|line| {
+            site.pack.procedures.iter().any(|found| found.id == line.id && begun_by_people(&site.pack, found))
+        })
         .filter_map(|line| procedures::one(&site.pack, &line.id, visit.language))
         .filter(|view| !view.words.is_empty())
         .collect();
@@ -166,6 +168,13 @@ pub async fn how(site: Shared, visit: Visit) -> Page {
         here => "/public/how",
     };
     site.render(&visit, "public", "public/how.html", own)
+}
+
+/// Whether people begin a procedure themselves: by a form for everybody, or on paper that somebody enters for them.
+fn begun_by_people(pack: &Pack, procedure: &Procedure) -> bool {
+    let first = procedure.steps.first().filter(|step| step.kind == StepKind::Apply);
+    let role = first.and_then(|step| pack.roles.get(step.role.index()));
+    procedure.asks.is_some() || role.is_some_and(|role| !role.entered_by.is_empty())
 }
 
 fn asked<'p>(site: &'p Shared, id: &str) -> Result<(&'p Procedure, &'p Register), PageError> {
