@@ -867,6 +867,7 @@ look-up-case = Look up your case
 look-up-none = There is no case with this code.
 step-over = done
 public-more = More
+public-forms = Send a form
 public-how = How to apply, and the standards
 public-standards = Standards in force
 notice-count = This notice is about { $n } cases. Names are not shown.

@@ -867,6 +867,7 @@ look-up-case = 查询本人事项
 look-up-none = 没有此查询码的事项。
 step-over = 已完成
 public-more = 更多
+public-forms = 网上提交
 public-how = 办事指南和标准
 public-standards = 现行标准
 notice-count = 本公示涉及 { $n } 件，不公开姓名。

@@ -963,6 +963,7 @@ look-up-case = Consulter votre dossier
 look-up-none = Aucun dossier n’a ce code.
 step-over = fait
 public-more = Plus
+public-forms = Envoyer un formulaire
 public-how = Comment demander, et les barèmes
 public-standards = Barèmes en vigueur
 notice-count = Cet avis porte sur { $n } dossiers. Les noms ne sont pas affichés.
