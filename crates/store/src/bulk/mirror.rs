@@ -18,6 +18,7 @@ const DIALECT: Dialect = Dialect::Postgres;
 /// A record as it is after the rows so far.
 struct Known {
     id: i64,
+    version: i64,
     parent: Option<i64>,
     division: String,
     period: Option<i64>,
@@ -39,8 +40,8 @@ pub(super) struct Mirror<'p> {
     known: Vec<Known>,
     /// Where the records that came with the batch begin.
     first_new: usize,
-    /// Records that the database has and the batch changed, in the order of the rows.
-    changed: Vec<usize>,
+    /// Records that the database has and the batch changed.
+    changed: BTreeSet<usize>,
     /// What a row names → the record.
     named: HashMap<Vec<u8>, usize>,
     uniques: Vec<Unique>,
@@ -61,7 +62,7 @@ impl<'p> Mirror<'p> {
             owners: owners(connection, plan).await?,
             known: Vec::new(),
             first_new: 0,
-            changed: Vec::new(),
+            changed: BTreeSet::new(),
             named: HashMap::new(),
             uniques: uniques(plan),
             current: 0,
@@ -126,6 +127,7 @@ impl<'p> Mirror<'p> {
             register.fields.iter().map(|field| Kept::of_row(field, row)).collect::<Result<_, _>>()?;
         let known = Known {
             id: row.try_get("_id")?,
+            version: row.try_get("_version")?,
             parent: row.try_get("_parent")?,
             division: row.try_get("_division")?,
             period: row.try_get("_period")?,
@@ -165,10 +167,10 @@ impl<'p> Mirror<'p> {
         let table = schema::table(register);
         let given = || register.fields.iter().enumerate().filter(|(index, _)| self.plan.gives(*index));
         let sets: String = given().map(|(_, field)| format!(", \"{}\" = ?", field.id)).collect();
-        let update = format!("update {table} set _version = _version + 1, _changed = ?{sets} where _id = ?");
+        let update = format!("update {table} set _version = ?, _changed = ?{sets} where _id = ?");
         for known in self.changed.iter().filter_map(|at| self.known.get(*at)) {
             let values = given().filter_map(|(index, field)| Some(known.values.get(index)?.clone().argument(field)));
-            let query = sql(update.as_str()).bind(self.plan.seq).bind_all(values).bind(known.id);
+            let query = sql(update.as_str()).bind(known.version).bind(self.plan.seq).bind_all(values).bind(known.id);
             run(connection, query).await?;
         }
         let new = self.known.get(self.first_new..).unwrap_or_default();
@@ -179,7 +181,7 @@ impl<'p> Mirror<'p> {
                 for known in new {
                     sheet.row();
                     sheet.integer(Some(known.id));
-                    sheet.integer(Some(1));
+                    sheet.integer(Some(known.version));
                     sheet.integer(known.parent);
                     sheet.field(Some(known.division.as_bytes()));
                     sheet.integer(known.period);
@@ -266,6 +268,7 @@ impl Table for Mirror<'_> {
     fn insert(&mut self, line: &Line<'_>) -> Result<Result<i64, Vec<u16>>, StoreError> {
         let known = Known {
             id: self.next,
+            version: 1,
             parent: line.parent,
             division: line.division.to_owned(),
             period: line.period,
@@ -296,7 +299,8 @@ impl Table for Mirror<'_> {
                 *value = cell.kept();
             }
         }
-        let after = Known { id, parent: known.parent, division: known.division.clone(), period: known.period, values };
+        let (parent, division, period) = (known.parent, known.division.clone(), known.period);
+        let after = Known { id, version: known.version + 1, parent, division, period, values };
         if let Some(fields) = self.taken(&after, Some(at)) {
             return Ok(Err(fields));
         }
@@ -308,7 +312,7 @@ impl Table for Mirror<'_> {
             }
         }
         if at < self.first_new {
-            self.changed.push(at);
+            self.changed.insert(at);
         }
         if let Some(known) = self.known.get_mut(at) {
             *known = after;
