@@ -1,8 +1,9 @@
-//! The project's own commands: `cargo xtask demo | test | tidy | bench | dist`.
+//! The project's own commands: `cargo xtask demo | test | tidy | bench | postgres | dist`.
 //!
 //! Knows how the workspace is built and checked; nothing of it is needed to run Bangfu.
 
 mod demo;
+mod postgres;
 mod process;
 mod system;
 mod test;
@@ -15,6 +16,7 @@ cargo xtask demo  [--listen ADDRESS] [--people N] [--data FOLDER] [--no-serve]  
 cargo xtask test  [--only STEP] [--list]                                          every check and test
 cargo xtask tidy                                                                  structure of the workspace
 cargo xtask bench [-- ARGUMENTS]                                                  against the peers (bench/README.md)
+cargo xtask postgres                                                              a server for tests by hand
 cargo xtask dist                                                                  a folder to carry to a server";
 
 fn main() -> ExitCode {
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         Some("test") => test::run_with(rest),
         Some("tidy") => test::tidy_only(),
         Some("bench") => demo::bench(rest),
+        Some("postgres") => postgres::stay(),
         Some("dist") => demo::dist(),
         _ => {
             println!("{HELP}");

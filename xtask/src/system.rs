@@ -1,9 +1,10 @@
-//! What must be on the machine: Debian packages for the browser tests, npm packages for the site.
+//! What must be on the machine: Debian packages for the browser and database tests, npm packages for the site.
 
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::postgres::programs;
 use crate::process::{exists, root, run};
 
 /// Program that shows that a package is there, and the package.
@@ -12,12 +13,18 @@ const PACKAGES: [(&str, &str); 2] = [("chromium", "chromium"), ("chromedriver", 
 const FONT_FILE: &str = "/usr/share/fonts/opentype/noto";
 const FONT_PACKAGE: &str = "fonts-noto-cjk";
 
+/// The database server that the store is also tested on.
+const DATABASE_PACKAGE: &str = "postgresql";
+
 /// Installs missing Debian packages as root; else says exactly what is missing.
 pub(crate) fn debian_packages() -> Result<()> {
     let mut missing: Vec<&str> =
         PACKAGES.iter().filter(|(program, _)| !exists(program)).map(|(_, package)| *package).collect();
     if !std::path::Path::new(FONT_FILE).exists() {
         missing.push(FONT_PACKAGE);
+    }
+    if programs().is_none() {
+        missing.push(DATABASE_PACKAGE);
     }
     if missing.is_empty() {
         return Ok(());

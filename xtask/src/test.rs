@@ -1,9 +1,11 @@
 //! `cargo xtask test`: every check, one after the other, and one closing line.
 
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
 
+use crate::postgres::Server;
 use crate::process::{cargo, run, run_and_read};
 use crate::system::{debian_packages, npm_packages};
 use crate::tidy;
@@ -18,14 +20,15 @@ struct Counts {
 
 type Step = (&'static str, fn(&mut Counts) -> Result<()>);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("system", |_| debian_packages()),
     ("npm", |_| npm_packages()),
     ("tidy", tidy_step),
     ("fmt", |_| run(cargo().args(["fmt", "--all", "--check"]))),
     ("clippy", |_| run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))),
     ("doc", |_| run(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))),
-    ("tests", tests_step),
+    ("tests", |counts| tests_step(counts, cargo().args(["test", "--workspace", "--no-fail-fast"]))),
+    ("postgres", postgres_step),
 ];
 
 /// Runs all steps, or one.
@@ -94,8 +97,35 @@ fn tidy_step(counts: &mut Counts) -> Result<()> {
     Ok(())
 }
 
-fn tests_step(counts: &mut Counts) -> Result<()> {
-    let (success, output) = run_and_read(cargo().args(["test", "--workspace", "--no-fail-fast"]))?;
+/// Groups of the site's tests that are also run on PostgreSQL: all that read and write records.
+const ON_POSTGRES: [&str; 10] = [
+    "site::access",
+    "site::api",
+    "site::cases",
+    "site::desk",
+    "site::exports",
+    "site::keeping",
+    "site::pages",
+    "site::public",
+    "site::registers",
+    "site::writing",
+];
+
+/// The tests of the store, and those of the site that write, on a private server.
+fn postgres_step(counts: &mut Counts) -> Result<()> {
+    let server = Server::start()?;
+    let tests = |arguments: &[&str]| {
+        let mut command = cargo();
+        command.arg("test").arg("--no-fail-fast").args(arguments).env("BANGFU_TEST_POSTGRES", server.url());
+        command
+    };
+    tests_step(counts, &mut tests(&["-p", "bangfu-store"]))?;
+    let mut site = tests(&["-p", "bangfu-server", "--test", "main", "--"]);
+    tests_step(counts, site.args(ON_POSTGRES))
+}
+
+fn tests_step(counts: &mut Counts, command: &mut Command) -> Result<()> {
+    let (success, output) = run_and_read(command)?;
     for line in output.lines().filter(|line| line.starts_with("test result:")) {
         let number = |word: &str| {
             let before = line.split(word).next().unwrap_or_default();

@@ -45,11 +45,15 @@ index_type! {
 }
 
 mod board;
+mod calendar;
 mod procedure;
+mod public;
 mod role;
 
 pub use board::{Exemptions, Match, MatchPart, MatchTest, View, ViewKind};
-pub use procedure::{Asks, Effect, Notice, Procedure, ProcedureId, RoleId, Set, Step, StepKind};
+pub use calendar::{Calendar, DAY};
+pub use procedure::{Asks, Beside, Effect, Notice, Procedure, ProcedureId, RoleId, Rung, Set, Step, StepKind};
+pub use public::{Public, PublicFigures, PublicRegister};
 pub use role::{Right, Role};
 
 /// Where an item was written.
@@ -86,6 +90,8 @@ pub struct FieldRef {
 pub struct Pack {
     /// Id, title, version, languages, currency.
     pub policy: Policy,
+    /// Days and working days.
+    pub calendar: Calendar,
     /// Division levels from the top down.
     pub levels: Vec<Level>,
     /// Articles in order.
@@ -118,6 +124,8 @@ pub struct Pack {
     pub exemptions: Option<Exemptions>,
     /// What the hand-made pages show.
     pub screens: Screens,
+    /// What everybody may see.
+    pub public: Public,
     /// Cases that the pack brings with it.
     pub tests: Vec<TestCase>,
     /// All formulas.
@@ -826,6 +834,22 @@ impl Pack {
             Entity::Level(LevelId(n)) => Some(Entity::Level(LevelId(n - 1))),
             Entity::Register(id) => self.registers.get(id.index()).map(|register| register.parent),
         }
+    }
+
+    /// Whether the records of a register tell of single people: it or a register above it keeps secrets or numbers of
+    /// people, or has members, or is of them.
+    pub fn tells_of_people(&self, id: RegisterId) -> bool {
+        use FieldType::{BankCard, DisabilityCard, IdNumber, Phone};
+        let personal = |field: &Field| field.secret || matches!(field.ty, IdNumber | DisabilityCard | BankCard | Phone);
+        let own = |entity: Entity| {
+            let Entity::Register(id) = entity else { return false };
+            let Some(register) = self.registers.get(id.index()) else { return false };
+            let screen = self.screens.entities.get(&register.id);
+            screen.is_some_and(|screen| screen.members.is_some())
+                || self.screens.entities.values().any(|screen| screen.members == Some(id))
+                || register.fields.iter().any(personal)
+        };
+        own(Entity::Register(id)) || self.ancestors(Entity::Register(id)).any(own)
     }
 
     /// Ancestors from the nearest up.

@@ -8,7 +8,7 @@ use bangfu_policy::model::{Pack, RegisterId};
 use bangfu_store::divisions::Division as StoredDivision;
 use bangfu_store::{Actor, Duplicates, Scope, StoreError};
 
-use crate::home::Home;
+use crate::home::{Home, HomeError, keep_in};
 use crate::synth::{Division, Generator, Manifest, SynthError, demo, spec::Spec};
 
 /// Why there is no demo registry.
@@ -20,6 +20,12 @@ pub enum DemoError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The data folder.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The database holds a registry.
+    #[error("the database holds a registry already; drop it and make it anew, or name another one with --database")]
+    NotEmpty,
     /// Generated records that the store does not take: the description is wrong.
     #[error(
         "the store refuses {count} generated records of {register}: rule {rule}, for instance {example}; correct data/demo.yaml"
@@ -55,9 +61,9 @@ pub fn full_size(spec: &Spec) -> u64 {
 /// Batches on their way from the generator to the store.
 type Parcel = (RegisterId, RecordBatch);
 
-/// Fills a data folder that holds no registry yet. `people`: members in all; `None`: as described. The folder gets its
-/// name only when it is whole, so that an interrupted start leaves nothing half-done. `progress` is told units made and
-/// all units.
+/// Fills a data folder that holds no registry yet. The folder gets its
+/// name only when it is whole, so that an interrupted start leaves nothing half-done. `people`: members in all; `database`:
+/// address of an empty database of PostgreSQL that the records go into. `progress` is told units made and all units.
 ///
 /// # Errors
 /// The description does not fit, or the store refuses.
@@ -65,7 +71,7 @@ pub async fn create(
     folder: &Path,
     pack: &Arc<Pack>,
     pack_folder: &Path,
-    people: Option<u64>,
+    (people, database): (Option<u64>, Option<&str>),
     now: i64,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Manifest, DemoError> {
@@ -80,20 +86,11 @@ pub async fn create(
     let given = demo::read_given(pack_folder, pack)?;
     let divisions: Vec<Division> =
         listed.iter().map(|d| Division { code: d.code.clone(), name: d.name.clone() }).collect();
-    let home = Home::open(&fresh, Arc::clone(pack), pack_folder).await?;
+    if let Some(url) = database {
+        keep_in(&fresh, url)?;
+    }
+    let home = begin(&fresh, pack, pack_folder, listed, now).await?;
     let actor = Actor::console("demo");
-    let stored: Vec<StoredDivision> = listed
-        .into_iter()
-        .map(|d| StoredDivision {
-            level: pack.level_of_code(&d.code).map_or(0, bangfu_policy::model::LevelId::index),
-            code: d.code,
-            name: d.name,
-            name_en: d.name_en,
-        })
-        .collect();
-    let mut change = home.store.change(&Scope::everything(), &actor, "divisions of the demo", now).await?;
-    change.divisions(&stored).await?;
-    change.commit().await?;
 
     let (send, mut receive) = tokio::sync::mpsc::channel::<Vec<Parcel>>(4);
     let manifest = std::thread::scope(|threads| {
@@ -141,6 +138,52 @@ pub async fn create(
     }
     std::fs::rename(&fresh, folder).map_err(failed)?;
     Ok(manifest)
+}
+
+/// Makes an empty registry with the divisions of the pack. `database`: address of an empty database of PostgreSQL that
+/// it is kept in.
+///
+/// # Errors
+/// The pack has no divisions, the folder or the database holds a registry, or the store refuses.
+pub async fn create_empty(
+    folder: &Path,
+    pack: &Arc<Pack>,
+    pack_folder: &Path,
+    database: Option<&str>,
+    now: i64,
+) -> Result<Home, DemoError> {
+    let listed = demo::read_divisions(pack_folder)?;
+    if let Some(url) = database {
+        keep_in(folder, url)?;
+    }
+    begin(folder, pack, pack_folder, listed, now).await
+}
+
+async fn begin(
+    folder: &Path,
+    pack: &Arc<Pack>,
+    pack_folder: &Path,
+    listed: Vec<demo::ListedDivision>,
+    now: i64,
+) -> Result<Home, DemoError> {
+    let home = Home::open(folder, Arc::clone(pack), pack_folder).await?;
+    if home.store.journal_end().await?.0 > 0 {
+        return Err(DemoError::NotEmpty);
+    }
+    let stored: Vec<StoredDivision> = listed
+        .into_iter()
+        .map(|d| StoredDivision {
+            level: pack.level_of_code(&d.code).map_or(0, bangfu_policy::model::LevelId::index),
+            code: d.code,
+            name: d.name,
+            name_en: d.name_en,
+        })
+        .collect();
+    let actor = Actor::console("init");
+    let mut change = home.store.change(&Scope::everything(), &actor, "divisions of the pack", now).await?;
+    change.divisions(&stored).await?;
+    change.commit().await?;
+    Ok(home)
 }
 
 /// Loads the batches of one banner in one change, parents before children.

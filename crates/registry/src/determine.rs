@@ -130,7 +130,7 @@ pub async fn determine(
     (id, now): (&str, &dyn Fn() -> i64),
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Determined, RunError> {
-    let working = home.work()?;
+    let working = home.work().await?;
     home.store.fail_interrupted_runs().await?;
     let runs = home.store.runs().await?;
     clear(home, &runs)?;

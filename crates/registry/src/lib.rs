@@ -13,6 +13,7 @@ pub mod files;
 pub mod fresh;
 pub mod home;
 pub mod intake;
+pub mod moving;
 pub mod packs;
 pub mod simulate;
 pub mod snapshots;

@@ -52,7 +52,7 @@ pub async fn refresh(
     written: &str,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Refreshed, RefreshError> {
-    let working = home.work()?;
+    let working = home.work().await?;
     refresh_within(home, &working, written, progress).await
 }
 

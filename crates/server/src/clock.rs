@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use bangfu_policy::model::Calendar;
+
 /// The clock that a site goes by.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
@@ -28,9 +30,9 @@ impl Clock {
         self.set.as_ref().map_or_else(now, |own| own.load(Ordering::SeqCst))
     }
 
-    /// Today in UTC, days since 1970-01-01.
-    pub fn today(&self) -> i32 {
-        self.now().div_euclid(86_400_000) as i32
+    /// Today as a calendar has it, days since 1970-01-01.
+    pub fn today(&self, calendar: &Calendar) -> i32 {
+        calendar.day(self.now()) as i32
     }
 }
 
@@ -38,11 +40,6 @@ impl Clock {
 pub(crate) fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// Today in UTC, days since 1970-01-01.
-pub(crate) fn today() -> i32 {
-    (now() / 86_400_000) as i32
 }
 
 /// Whether a file was last written longer ago than this.

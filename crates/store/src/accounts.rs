@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 use serde_json::json;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
+use crate::database::{Row, sql};
 use crate::{Change, Store, StoreError};
 
 /// Somebody who can sign in.
@@ -51,7 +50,7 @@ pub struct Held {
     pub ended: Option<i64>,
 }
 
-pub(crate) fn account(row: &SqliteRow) -> Result<Account, sqlx::Error> {
+pub(crate) fn account(row: &Row) -> Result<Account, sqlx::Error> {
     Ok(Account {
         id: row.try_get("id")?,
         login: row.try_get("login")?,
@@ -66,7 +65,7 @@ pub(crate) fn account(row: &SqliteRow) -> Result<Account, sqlx::Error> {
     })
 }
 
-fn held(row: &SqliteRow) -> Result<Held, sqlx::Error> {
+fn held(row: &Row) -> Result<Held, sqlx::Error> {
     Ok(Held {
         id: row.try_get("id")?,
         account: row.try_get("account")?,
@@ -83,7 +82,7 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        let rows = sqlx::query("select * from account order by login").fetch_all(&self.readers).await?;
+        let rows = sql("select * from account order by login").fetch_all(&self.readers).await?;
         Ok(rows.iter().map(account).collect::<Result<_, _>>()?)
     }
 
@@ -92,8 +91,7 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn account(&self, login: &str) -> Result<Option<Account>, StoreError> {
-        let row =
-            sqlx::query("select * from account where login = ?").bind(login).fetch_optional(&self.readers).await?;
+        let row = sql("select * from account where login = ?").bind(login).fetch_optional(&self.readers).await?;
         Ok(row.as_ref().map(account).transpose()?)
     }
 
@@ -102,7 +100,7 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn held(&self, account: Option<i64>) -> Result<Vec<Held>, StoreError> {
-        let rows = sqlx::query("select * from held where ended is null and (?1 is null or account = ?1) order by id")
+        let rows = sql("select * from held where ended is null and (?1 is null or account = ?1) order by id")
             .bind(account)
             .fetch_all(&self.readers)
             .await?;
@@ -117,10 +115,8 @@ impl Store {
     pub async fn failed(&self, account: i64, most: i64, until: i64) -> Result<i64, StoreError> {
         let mut writer = self.free_writer().await;
         // One statement: guesses that come at once are all counted.
-        let row = sqlx::query(
-            "update account set locked_until = case when failed + 1 >= ?2 then ?3 else locked_until end, \
-             failed = case when failed + 1 >= ?2 then 0 else failed + 1 end where id = ?1 returning locked_until",
-        )
+        let row = sql("update account set locked_until = case when failed + 1 >= ?2 then ?3 else locked_until end, \
+             failed = case when failed + 1 >= ?2 then 0 else failed + 1 end where id = ?1 returning locked_until")
         .bind(account)
         .bind(most)
         .bind(until)
@@ -135,15 +131,13 @@ impl Store {
     /// The database refuses.
     pub async fn passed(&self, account: i64, factor_step: Option<i64>) -> Result<bool, StoreError> {
         let mut writer = self.free_writer().await;
-        let done = sqlx::query(
-            "update account set failed = 0, locked_until = 0, factor_step = coalesce(?2, factor_step) \
-             where id = ?1 and (?2 is null or factor_step < ?2)",
-        )
+        let done = sql("update account set failed = 0, locked_until = 0, factor_step = coalesce(?2, factor_step) \
+             where id = ?1 and (?2 is null or factor_step < ?2)")
         .bind(account)
         .bind(factor_step)
         .execute(&mut *writer)
         .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(done > 0)
     }
 }
 
@@ -153,20 +147,16 @@ impl Change {
     /// # Errors
     /// The login is taken, or the database refuses.
     pub async fn make_account(&mut self, login: &str, name: &str) -> Result<i64, StoreError> {
-        let made = sqlx::query(
-            "insert into account (login, name, secret, factor_step, blocked, failed, locked_until, made) \
-             values (?, ?, '', 0, 0, 0, 0, ?) on conflict (login) do nothing",
-        )
+        let made = sql("insert into account (login, name, secret, factor_step, blocked, failed, locked_until, made) \
+             values (?, ?, '', 0, false, 0, 0, ?) on conflict (login) do nothing returning id")
         .bind(login)
         .bind(name)
         .bind(self.at)
-        .execute(&mut *self.connection)
+        .fetch_optional(&mut *self.connection)
         .await?;
-        if made.rows_affected() == 0 {
-            return Err(StoreError::Login(login.to_owned()));
-        }
+        let id = made.ok_or_else(|| StoreError::Login(login.to_owned()))?.try_get(0)?;
         self.enter("account", "@account", None, "", json!({ "login": login, "name": name }).to_string()).await?;
-        Ok(made.last_insert_rowid())
+        Ok(id)
     }
 
     /// Sets the hash of a password.
@@ -175,8 +165,8 @@ impl Change {
     /// There is no such account, or the database refuses.
     pub async fn set_password(&mut self, login: &str, secret: &str) -> Result<(), StoreError> {
         let set = "update account set secret = ?2, failed = 0, locked_until = 0 where login = ?1";
-        let done = sqlx::query(set).bind(login).bind(secret).execute(&mut *self.connection).await?;
-        self.told("password", login, done.rows_affected(), json!({ "login": login })).await
+        let done = sql(set).bind(login).bind(secret).execute(&mut *self.connection).await?;
+        self.told("password", login, done, json!({ "login": login })).await
     }
 
     /// Sets or takes away the sealed secret of the second factor.
@@ -185,8 +175,8 @@ impl Change {
     /// There is no such account, or the database refuses.
     pub async fn set_factor(&mut self, login: &str, factor: Option<&[u8]>) -> Result<(), StoreError> {
         let set = "update account set factor = ?2, factor_step = 0 where login = ?1";
-        let done = sqlx::query(set).bind(login).bind(factor).execute(&mut *self.connection).await?;
-        self.told("factor", login, done.rows_affected(), json!({ "login": login, "set": factor.is_some() })).await
+        let done = sql(set).bind(login).bind(factor).execute(&mut *self.connection).await?;
+        self.told("factor", login, done, json!({ "login": login, "set": factor.is_some() })).await
     }
 
     /// Blocks an account, which ends its sessions, or lets it in again.
@@ -195,15 +185,15 @@ impl Change {
     /// There is no such account, or the database refuses.
     pub async fn block(&mut self, login: &str, blocked: bool) -> Result<(), StoreError> {
         let set = "update account set blocked = ?2, failed = 0, locked_until = 0 where login = ?1";
-        let done = sqlx::query(set).bind(login).bind(blocked).execute(&mut *self.connection).await?;
+        let done = sql(set).bind(login).bind(blocked).execute(&mut *self.connection).await?;
         if blocked {
-            sqlx::query("delete from session where account = (select id from account where login = ?)")
+            sql("delete from session where account = (select id from account where login = ?)")
                 .bind(login)
                 .execute(&mut *self.connection)
                 .await?;
         }
         let action = if blocked { "block" } else { "unblock" };
-        self.told(action, login, done.rows_affected(), json!({ "login": login })).await
+        self.told(action, login, done, json!({ "login": login })).await
     }
 
     /// Gives a role at a division.
@@ -211,7 +201,7 @@ impl Change {
     /// # Errors
     /// There is no such account, or the database refuses.
     pub async fn give_role(&mut self, login: &str, role: &str, division: &str) -> Result<(), StoreError> {
-        let done = sqlx::query(
+        let done = sql(
             "insert into held (account, role, division, given) select id, ?2, ?3, ?4 from account where login = ?1",
         )
         .bind(login)
@@ -221,7 +211,7 @@ impl Change {
         .execute(&mut *self.connection)
         .await?;
         let body = json!({ "login": login, "role": role, "division": division });
-        self.told("grant", login, done.rows_affected(), body).await
+        self.told("grant", login, done, body).await
     }
 
     /// Takes a role away, and ends the sessions that use it.
@@ -229,7 +219,7 @@ impl Change {
     /// # Errors
     /// It is not held, or the database refuses.
     pub async fn take_role(&mut self, login: &str, id: i64) -> Result<(), StoreError> {
-        let row = sqlx::query(
+        let row = sql(
             "update held set ended = ?3 where id = ?2 and ended is null and account = (select id from account where \
              login = ?1) returning role, division",
         )
@@ -240,7 +230,7 @@ impl Change {
         .await?;
         let row = row.ok_or_else(|| StoreError::Absent(format!("role {id} of {login}")))?;
         let (role, division): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-        sqlx::query("delete from session where held = ?").bind(id).execute(&mut *self.connection).await?;
+        sql("delete from session where held = ?").bind(id).execute(&mut *self.connection).await?;
         let body = json!({ "login": login, "role": role, "division": division });
         self.told("revoke", login, 1, body).await
     }

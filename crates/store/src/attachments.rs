@@ -2,9 +2,8 @@
 
 use bangfu_policy::model::RegisterId;
 use serde_json::json;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
+use crate::database::{Row, sql};
 use crate::{Change, Reader, RecordId, StoreError};
 
 /// A file of a record.
@@ -39,7 +38,7 @@ pub struct NewFile {
     pub size: i64,
 }
 
-fn attachment(row: &SqliteRow) -> Result<Attachment, sqlx::Error> {
+fn attachment(row: &Row) -> Result<Attachment, sqlx::Error> {
     Ok(Attachment {
         id: row.try_get("id")?,
         hash: row.try_get("hash")?,
@@ -66,7 +65,7 @@ impl Change {
         let definition = self.register(register)?.clone();
         let row = self.present(register, &definition, record).await?;
         let division: String = row.try_get("_division")?;
-        let count = sqlx::query("select count(*) from attachment where register = ? and record = ?")
+        let count = sql("select count(*) from attachment where register = ? and record = ?")
             .bind(&definition.id)
             .bind(record.0)
             .fetch_one(&mut *self.connection)
@@ -74,8 +73,8 @@ impl Change {
         if count.try_get::<i64, _>(0)? >= most {
             return Err(StoreError::Full(most));
         }
-        let done = sqlx::query(
-            "insert into attachment (register, record, hash, name, media, size, actor, at) values (?, ?, ?, ?, ?, ?, ?, ?)",
+        let done = sql(
+            "insert into attachment (register, record, hash, name, media, size, actor, at) values (?, ?, ?, ?, ?, ?, ?, ?) returning id",
         )
         .bind(&definition.id)
         .bind(record.0)
@@ -85,9 +84,9 @@ impl Change {
         .bind(file.size)
         .bind(self.actor.name().to_owned())
         .bind(self.at)
-        .execute(&mut *self.connection)
+        .fetch_one(&mut *self.connection)
         .await?;
-        let id = done.last_insert_rowid();
+        let id: i64 = done.try_get(0)?;
         let body = json!({
             "file": id, "hash": file.hash, "name": file.name, "media": file.media, "size": file.size,
         });
@@ -108,15 +107,15 @@ impl Change {
         let definition = self.register(register)?.clone();
         let row = self.present(register, &definition, record).await?;
         let division: String = row.try_get("_division")?;
-        let found = sqlx::query("select * from attachment where id = ? and register = ? and record = ?")
+        let found = sql("select * from attachment where id = ? and register = ? and record = ?")
             .bind(id)
             .bind(&definition.id)
             .bind(record.0)
             .fetch_optional(&mut *self.connection)
             .await?;
         let found = attachment(&found.ok_or_else(|| StoreError::Absent(format!("file {id}")))?)?;
-        sqlx::query("delete from attachment where id = ?").bind(id).execute(&mut *self.connection).await?;
-        let other = sqlx::query("select 1 from attachment where hash = ? limit 1")
+        sql("delete from attachment where id = ?").bind(id).execute(&mut *self.connection).await?;
+        let other = sql("select 1 from attachment where hash = ? limit 1")
             .bind(&found.hash)
             .fetch_optional(&mut *self.connection)
             .await?;
@@ -134,7 +133,7 @@ impl Reader {
     /// # Errors
     /// The database refuses.
     pub async fn keeps(&self, hash: &str) -> Result<bool, StoreError> {
-        let row = sqlx::query("select 1 from attachment where hash = ? limit 1")
+        let row = sql("select 1 from attachment where hash = ? limit 1")
             .bind(hash)
             .fetch_optional(&self.store.readers)
             .await?;
@@ -149,7 +148,7 @@ impl Reader {
         if self.by_id(register, record).await?.is_none() {
             return Ok(Vec::new());
         }
-        let rows = sqlx::query("select * from attachment where register = ? and record = ? order by id")
+        let rows = sql("select * from attachment where register = ? and record = ? order by id")
             .bind(&self.register(register)?.id)
             .bind(record.0)
             .fetch_all(&self.store.readers)

@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 use serde_json::json;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
+use crate::database::{Row, sql};
 use crate::scope::after;
 use crate::{Change, Reader, StoreError};
 
@@ -114,7 +113,20 @@ pub struct CaseQuery {
     pub limit: u64,
 }
 
-fn case(row: &SqliteRow) -> Result<CaseFile, sqlx::Error> {
+/// A notice that was hung: of a procedure's step, for cases of a division, on a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hung {
+    /// Id of the procedure.
+    pub procedure: String,
+    /// Position of the step.
+    pub step: usize,
+    /// Division of the cases.
+    pub division: String,
+    /// Days since 1970-01-01.
+    pub day: i64,
+}
+
+fn case(row: &Row) -> Result<CaseFile, sqlx::Error> {
     Ok(CaseFile {
         id: row.try_get("id")?,
         procedure: row.try_get("procedure")?,
@@ -134,7 +146,7 @@ fn case(row: &SqliteRow) -> Result<CaseFile, sqlx::Error> {
     })
 }
 
-fn event(row: &SqliteRow) -> Result<CaseEvent, sqlx::Error> {
+fn event(row: &Row) -> Result<CaseEvent, sqlx::Error> {
     Ok(CaseEvent {
         step: row.try_get::<i64, _>("step")? as usize,
         act: row.try_get("act")?,
@@ -162,9 +174,12 @@ impl Reader {
     /// # Errors
     /// The database refuses.
     pub async fn case(&self, id: i64) -> Result<Option<CaseFile>, StoreError> {
-        let text = "select * from case_file where id = ?1 and division >= ?2 and division < ?3 and \
-                    (?4 is null or subject in (select value from json_each(?4)))";
-        let row = sqlx::query(text)
+        let text = format!(
+            "select * from case_file where id = ?1 and division >= ?2 and division < ?3 and \
+             (?4 is null or subject in {})",
+            self.store.dialect().each("?4")
+        );
+        let row = sql(text)
             .bind(id)
             .bind(&self.scope.division)
             .bind(after(&self.scope.division))
@@ -180,7 +195,7 @@ impl Reader {
     /// The database refuses.
     pub async fn case_of_code(&self, code: &str) -> Result<Option<CaseFile>, StoreError> {
         let text = "select * from case_file where code = ?";
-        let row = sqlx::query(text).bind(code).fetch_optional(&self.store.readers).await?;
+        let row = sql(text).bind(code).fetch_optional(&self.store.readers).await?;
         Ok(row.as_ref().map(case).transpose()?)
     }
 
@@ -189,11 +204,44 @@ impl Reader {
     /// # Errors
     /// The database refuses.
     pub async fn case_events(&self, id: i64) -> Result<Vec<CaseEvent>, StoreError> {
-        let rows = sqlx::query("select * from case_event where case_file = ? order by id")
+        let rows = sql("select * from case_event where case_file = ? order by id")
             .bind(id)
             .fetch_all(&self.store.readers)
             .await?;
         Ok(rows.iter().map(event).collect::<Result<_, _>>()?)
+    }
+
+    /// Notices that were hung since a moment in a division or below, each once for a case's division and day.
+    /// `offset`: milliseconds by which the clocks are ahead of UTC.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn hung(&self, division: &str, since: i64, offset: i64) -> Result<Vec<Hung>, StoreError> {
+        let Some(division) = self.narrowed(division) else { return Ok(Vec::new()) };
+        let text = "select distinct f.procedure, e.step, f.division, (e.at + ?1) / 86400000 as day from case_event e \
+                    join case_file f on f.id = e.case_file where e.act = 'post' and e.at >= ?2 and f.division >= ?3 \
+                    and f.division < ?4";
+        let rows = sql(text)
+            .bind(offset)
+            .bind(since)
+            .bind(&division)
+            .bind(after(&division))
+            .fetch_all(&self.store.readers)
+            .await?;
+        let hung = |row: &Row| {
+            let step = row.try_get::<i64, _>(1)? as usize;
+            Ok(Hung { procedure: row.try_get(0)?, step, division: row.try_get(2)?, day: row.try_get(3)? })
+        };
+        rows.iter().map(hung).collect()
+    }
+
+    /// The narrower of a division and that of the scope; none where they lie apart.
+    fn narrowed(&self, division: &str) -> Option<String> {
+        match self.scope.division.as_str() {
+            own if division.starts_with(own) => Some(division.to_owned()),
+            own if own.starts_with(division) => Some(own.to_owned()),
+            _ => None,
+        }
     }
 
     /// Cases by deadline, and how many there are.
@@ -201,11 +249,7 @@ impl Reader {
     /// # Errors
     /// The database refuses.
     pub async fn cases(&self, query: &CaseQuery) -> Result<(Vec<CaseFile>, u64), StoreError> {
-        let division = match self.scope.division.as_str() {
-            own if query.division.starts_with(own) => query.division.clone(),
-            own if own.starts_with(&query.division) => own.to_owned(),
-            _ => return Ok((Vec::new(), 0)),
-        };
+        let Some(division) = self.narrowed(&query.division) else { return Ok((Vec::new(), 0)) };
         // Steps of procedures are words of the pack: as JSON they are one argument.
         let steps = query.steps.as_ref().map(|steps| {
             let keys: Vec<String> = steps.iter().map(|(procedure, step)| format!("{procedure}#{step}")).collect();
@@ -215,14 +259,18 @@ impl Reader {
             Some((subject, record)) => (subject.clone(), *record),
             None => (String::new(), None),
         };
-        let conditions = "from case_file where division >= ?1 and division < ?2 and (?3 = '' or state = ?3) and \
-             (?4 is null or procedure || '#' || step in (select value from json_each(?4))) and \
+        let each = |mark| self.store.dialect().each(mark);
+        let (steps_wanted, subjects_seen) = (each("?4"), each("?12"));
+        let conditions = format!(
+            "from case_file where division >= ?1 and division < ?2 and (?3 = '' or state = ?3) and \
+             (?4 is null or procedure || '#' || step in {steps_wanted}) and \
              (?5 = '' or procedure = ?5) and (?6 is null or due < ?6) and \
              (?7 = '' or subject = ?7 and (?8 is null or record = ?8)) and (?11 = 0 or posted is not null) and \
-             (?12 is null or subject in (select value from json_each(?12)))";
+             (?12 is null or subject in {subjects_seen})"
+        );
         macro_rules! bound {
             ($text:expr) => {
-                sqlx::query(sqlx::AssertSqlSafe($text))
+                sql($text)
                     .bind(&division)
                     .bind(after(&division))
                     .bind(query.state.map_or("", CaseState::word))
@@ -234,7 +282,7 @@ impl Reader {
             };
         }
         // All arguments are bound by number, also where the count does not use them.
-        let ends = |limit: i64| (limit, query.offset as i64, query.posted);
+        let ends = |limit: i64| (limit, query.offset as i64, i64::from(query.posted));
         let count = format!("select count(*), ?9, ?10 {conditions}");
         let (limit, offset, posted) = ends(0);
         let count = bound!(count)
@@ -272,8 +320,8 @@ impl Reader {
             .map(|other| format!("select max(_changed) as c from {} where _parent = ?1", crate::schema::table(other)))
             .collect();
         parts.extend(own.map(|own| format!("select _changed as c from {} where _id = ?1", crate::schema::table(own))));
-        let text = format!("select coalesce(max(c), 0) from ({})", parts.join(" union all "));
-        let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(record).fetch_one(&self.store.readers).await?;
+        let text = format!("select coalesce(max(c), 0) from ({}) as parts", parts.join(" union all "));
+        let row = sql(text).bind(record).fetch_one(&self.store.readers).await?;
         Ok(row.try_get(0)?)
     }
 }
@@ -288,8 +336,8 @@ impl Change {
             let scope = self.scope.division.clone();
             return Err(StoreError::Scope { division: case.division.clone(), scope });
         }
-        let there = sqlx::query(
-            "select id from case_file where procedure = ? and subject = ? and division = ? and record is ? and state = 'open'",
+        let there = sql(
+            "select id from case_file where procedure = ? and subject = ? and division = ? and record is not distinct from ? and state = 'open'",
         )
         .bind(&case.procedure)
         .bind(&case.subject)
@@ -300,9 +348,9 @@ impl Change {
         if let Some(row) = there {
             return Err(StoreError::CaseMoved(row.try_get(0)?));
         }
-        let made = sqlx::query(
+        let made = sql(
             "insert into case_file (procedure, subject, record, division, name, step, state, opened, \
-             since, posted, due, version, proposal, code) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
+             since, posted, due, version, proposal, code) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?) returning id",
         )
         .bind(&case.procedure)
         .bind(&case.subject)
@@ -317,9 +365,9 @@ impl Change {
         .bind(case.due)
         .bind(&case.proposal)
         .bind(&case.code)
-        .execute(&mut *self.connection)
+        .fetch_one(&mut *self.connection)
         .await?;
-        let id = made.last_insert_rowid();
+        let id: i64 = made.try_get(0)?;
         let body = json!({ "case": id, "procedure": case.procedure, "subject": case.subject, "record": case.record });
         self.enter("case", "@case", None, &case.division, body.to_string()).await?;
         Ok(id)
@@ -334,24 +382,23 @@ impl Change {
             let scope = self.scope.division.clone();
             return Err(StoreError::Scope { division: case.division.clone(), scope });
         }
-        let moved = sqlx::query(
-            "update case_file set step = ?3, state = ?4, since = ?5, posted = ?6, due = ?7, proposal = ?8, \
-             version = version + 1 where id = ?1 and version = ?2",
-        )
-        .bind(case.id)
-        .bind(case.version)
-        .bind(case.step as i64)
-        .bind(case.state.word())
-        .bind(case.since)
-        .bind(case.posted)
-        .bind(case.due)
-        .bind(&case.proposal)
-        .execute(&mut *self.connection)
-        .await?;
-        if moved.rows_affected() == 0 {
+        let moved =
+            sql("update case_file set step = ?3, state = ?4, since = ?5, posted = ?6, due = ?7, proposal = ?8, \
+             version = version + 1 where id = ?1 and version = ?2")
+            .bind(case.id)
+            .bind(case.version)
+            .bind(case.step as i64)
+            .bind(case.state.word())
+            .bind(case.since)
+            .bind(case.posted)
+            .bind(case.due)
+            .bind(&case.proposal)
+            .execute(&mut *self.connection)
+            .await?;
+        if moved == 0 {
             return Err(StoreError::CaseMoved(case.id));
         }
-        sqlx::query(
+        sql(
             "insert into case_event (case_file, step, act, account, actor, at, note, body) values (?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(case.id)

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use arrow::array::RecordBatch;
 use bangfu_policy::model::{Register, RegisterId};
 use serde_json::{Map, Value as Json, json};
-use sqlx::Executor;
-use sqlx::sqlite::SqliteConnection;
 use tokio::sync::OwnedMutexGuard;
 
+use crate::database::Connection;
 use crate::divisions::Division;
 use crate::journal::{Entry, append, last};
 use crate::shared::by_hand;
@@ -128,7 +127,7 @@ impl LoadReport {
 pub struct Change {
     pub(crate) store: Store,
     pub(crate) scope: Scope,
-    pub(crate) connection: OwnedMutexGuard<SqliteConnection>,
+    pub(crate) connection: OwnedMutexGuard<Connection>,
     pub(crate) actor: Actor,
     reason: String,
     pub(crate) at: i64,
@@ -139,18 +138,26 @@ pub struct Change {
 
 impl Store {
     /// The connection that writes, once it is free; others wait.
-    pub(crate) async fn free_writer(&self) -> OwnedMutexGuard<SqliteConnection> {
-        let mut connection = std::sync::Arc::clone(&self.writer).lock_owned().await;
-        // A change that was dropped leaves its transaction open: end it before the next one begins.
-        let _ = connection.execute("rollback").await;
-        connection
+    pub(crate) async fn free_writer(&self) -> OwnedMutexGuard<Connection> {
+        let connection = std::sync::Arc::clone(&self.writer).lock_owned().await;
+        self.settled(connection).await
     }
 
     /// The connection that writes, if nobody writes now.
-    pub(crate) async fn writer_if_free(&self) -> Option<OwnedMutexGuard<SqliteConnection>> {
-        let mut connection = std::sync::Arc::clone(&self.writer).try_lock_owned().ok()?;
-        let _ = connection.execute("rollback").await;
-        Some(connection)
+    pub(crate) async fn writer_if_free(&self) -> Option<OwnedMutexGuard<Connection>> {
+        let connection = std::sync::Arc::clone(&self.writer).try_lock_owned().ok()?;
+        Some(self.settled(connection).await)
+    }
+
+    /// A change that was dropped leaves its transaction open: it ends before the next one begins. A connection that was
+    /// lost, because the server was started anew, is made again; if it cannot be, the next statement says so.
+    async fn settled(&self, mut connection: OwnedMutexGuard<Connection>) -> OwnedMutexGuard<Connection> {
+        if !connection.settle().await
+            && let Ok(new) = self.options.connect().await
+        {
+            *connection = new;
+        }
+        connection
     }
 
     /// Begins a change; others wait. `at` is milliseconds since 1970-01-01 UTC.
@@ -159,8 +166,8 @@ impl Store {
     /// The database refuses.
     pub async fn change(&self, scope: &Scope, actor: &Actor, reason: &str, at: i64) -> Result<Change, StoreError> {
         let mut connection = self.free_writer().await;
-        connection.execute("begin immediate").await?;
-        let (seq, hash) = last(&mut connection).await?;
+        connection.begin().await?;
+        let (seq, hash) = last(&mut *connection).await?;
         Ok(Change {
             store: self.clone(),
             scope: scope.clone(),
@@ -226,10 +233,7 @@ impl Change {
             duplicates,
             seq: self.seq + 1,
         };
-        let report = {
-            let mut handle = self.connection.lock_handle().await?;
-            tokio::task::block_in_place(|| bulk::load(&mut handle, &loading, batch))?
-        };
+        let report = bulk::load(&mut self.connection, &loading, batch).await?;
         if report.inserted + report.updated > 0 {
             let body = json!({
                 "inserted": report.inserted, "updated": report.updated, "unchanged": report.unchanged,
@@ -282,7 +286,7 @@ impl Change {
     /// # Errors
     /// The database refuses; then nothing happened.
     pub async fn commit(mut self) -> Result<JournalSeq, StoreError> {
-        self.connection.execute("commit").await?;
+        self.connection.run("commit").await?;
         self.open = false;
         Ok(JournalSeq(self.seq))
     }
@@ -293,7 +297,7 @@ impl Change {
     /// The database refuses.
     pub async fn roll_back(mut self) -> Result<(), StoreError> {
         self.open = false;
-        self.connection.execute("rollback").await?;
+        self.connection.run("rollback").await?;
         Ok(())
     }
 }

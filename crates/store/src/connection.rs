@@ -1,15 +1,11 @@
-//! The database file: one writer, several readers.
+//! A registry that is open: one connection that writes, several that read.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bangfu_policy::model::Pack;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{AssertSqlSafe, ConnectOptions, Executor, Row};
 use tokio::sync::Mutex;
 
+use crate::database::{Address, Connection, Dialect, Options, Pool, sql};
 use crate::secrets::SecretKeys;
 use crate::{Reader, Scope, StoreError, schema};
 
@@ -17,37 +13,35 @@ use crate::{Reader, Scope, StoreError, schema};
 #[derive(Clone)]
 pub struct Store {
     pub(crate) pack: Arc<Pack>,
-    pub(crate) readers: SqlitePool,
-    pub(crate) writer: Arc<Mutex<SqliteConnection>>,
+    pub(crate) readers: Pool,
+    pub(crate) writer: Arc<Mutex<Connection>>,
     pub(crate) secrets: SecretKeys,
-    pub(crate) path: PathBuf,
+    pub(crate) options: Options,
+    /// Name of this process among those that use the database.
+    pub(crate) worker: Arc<str>,
 }
 
 impl Store {
-    /// Opens the file, makes it if there is none, and brings its tables up to the pack.
+    /// Opens a database, makes the file if there is none, and brings its tables up to the pack.
     ///
     /// # Errors
-    /// The file cannot be used, or its tables contradict the pack.
-    pub async fn open(path: &Path, pack: Arc<Pack>, secrets: SecretKeys) -> Result<Self, StoreError> {
-        if let Some(folder) = path.parent() {
-            let failed = |source| StoreError::File { path: folder.display().to_string(), source };
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(std::time::Duration::from_secs(30))
-            .pragma("cache_size", "-65536")
-            .pragma("mmap_size", "1073741824")
-            .pragma("temp_store", "memory")
-            .disable_statement_logging();
-        let mut writer = options.clone().connect().await?;
-        plan(&mut writer, &pack).await?;
-        let readers = SqlitePoolOptions::new().max_connections(8).connect_with(options.read_only(true)).await?;
-        Ok(Self { pack, readers, writer: Arc::new(Mutex::new(writer)), secrets, path: path.to_owned() })
+    /// The database cannot be used, or its tables contradict the pack.
+    pub async fn open(address: &Address, pack: Arc<Pack>, secrets: SecretKeys) -> Result<Self, StoreError> {
+        let worker: Arc<str> = format!("bangfu {}", uuid::Uuid::now_v7()).into();
+        let options = Options::new(address, &worker)?;
+        let unreachable = |source| match address {
+            Address::File(_) => StoreError::Database(source),
+            Address::Server(_) => StoreError::Server { address: address.shown(), source },
+        };
+        let mut writer = options.connect().await.map_err(unreachable)?;
+        plan(&mut writer, options.dialect(), &pack).await?;
+        let readers = options.pool().await.map_err(unreachable)?;
+        Ok(Self { pack, readers, writer: Arc::new(Mutex::new(writer)), secrets, options, worker })
+    }
+
+    /// The words of its database.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.options.dialect()
     }
 
     /// The pack that the tables follow.
@@ -65,27 +59,22 @@ impl Store {
         Reader { store: self.clone(), scope: scope.clone() }
     }
 
-    /// Writes everything into the database file and lets it go.
+    /// Writes everything into the database and lets it go.
     ///
     /// # Errors
     /// The database refuses.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.readers.close().await;
-        self.writer.lock().await.execute("pragma wal_checkpoint(truncate)").await?;
+        self.writer.lock().await.checkpoint().await?;
         Ok(())
-    }
-
-    /// The database file.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 }
 
 /// Creates missing tables and columns; refuses to change the type of a column.
-async fn plan(connection: &mut SqliteConnection, pack: &Pack) -> Result<(), StoreError> {
-    connection.execute("begin immediate").await?;
-    connection.execute(AssertSqlSafe(schema::SYSTEM)).await?;
-    let recorded: Vec<(String, String, String)> = sqlx::query("select register, field, kind from register_schema")
+async fn plan(connection: &mut Connection, dialect: Dialect, pack: &Pack) -> Result<(), StoreError> {
+    connection.begin().await?;
+    connection.run(schema::system(dialect)).await?;
+    let recorded: Vec<(String, String, String)> = sql("select register, field, kind from register_schema")
         .fetch_all(&mut *connection)
         .await?
         .iter()
@@ -106,9 +95,9 @@ async fn plan(connection: &mut SqliteConnection, pack: &Pack) -> Result<(), Stor
                 Some(_) => {}
                 None => {
                     if known {
-                        connection.execute(AssertSqlSafe(schema::add_column(register, field))).await?;
+                        connection.run(dialect.table(&schema::add_column(register, field))).await?;
                     }
-                    sqlx::query("insert into register_schema values (?, ?, ?)")
+                    sql("insert into register_schema values (?, ?, ?)")
                         .bind(&register.id)
                         .bind(&field.id)
                         .bind(kind)
@@ -118,9 +107,9 @@ async fn plan(connection: &mut SqliteConnection, pack: &Pack) -> Result<(), Stor
             }
         }
         for statement in schema::create(register) {
-            connection.execute(AssertSqlSafe(statement)).await?;
+            connection.run(dialect.table(&statement)).await?;
         }
     }
-    connection.execute("commit").await?;
+    connection.run("commit").await?;
     Ok(())
 }

@@ -1,8 +1,6 @@
 //! The tree of divisions.
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
-
+use crate::database::{Connection, Row, sql};
 use crate::{Reader, StoreError};
 
 /// A division.
@@ -18,7 +16,7 @@ pub struct Division {
     pub level: usize,
 }
 
-fn division(row: &SqliteRow) -> Result<Division, sqlx::Error> {
+fn division(row: &Row) -> Result<Division, sqlx::Error> {
     Ok(Division {
         code: row.try_get(0)?,
         name: row.try_get(1)?,
@@ -28,13 +26,13 @@ fn division(row: &SqliteRow) -> Result<Division, sqlx::Error> {
 }
 
 /// Adds or renames divisions; returns how many rows changed.
-pub(crate) async fn write(connection: &mut SqliteConnection, divisions: &[Division]) -> Result<u64, StoreError> {
+pub(crate) async fn write(connection: &mut Connection, divisions: &[Division]) -> Result<u64, StoreError> {
     let mut changed = 0;
     for division in divisions {
-        let result = sqlx::query(
+        let result = sql(
             "insert into division (code, name, name_en, level) values (?, ?, ?, ?) on conflict (code) do update set \
              name = excluded.name, name_en = excluded.name_en, level = excluded.level \
-             where name <> excluded.name or name_en <> excluded.name_en or level <> excluded.level",
+             where division.name <> excluded.name or division.name_en <> excluded.name_en or division.level <> excluded.level",
         )
         .bind(&division.code)
         .bind(&division.name)
@@ -42,7 +40,7 @@ pub(crate) async fn write(connection: &mut SqliteConnection, divisions: &[Divisi
         .bind(division.level as i64)
         .execute(&mut *connection)
         .await?;
-        changed += result.rows_affected();
+        changed += result;
     }
     Ok(changed)
 }
@@ -53,12 +51,11 @@ impl Reader {
     /// # Errors
     /// The database refuses.
     pub async fn divisions(&self) -> Result<Vec<Division>, StoreError> {
-        let rows =
-            sqlx::query("select code, name, name_en, level from division where code >= ? and code < ? order by code")
-                .bind(&self.scope.division)
-                .bind(crate::scope::after(&self.scope.division))
-                .fetch_all(&self.store.readers)
-                .await?;
+        let rows = sql("select code, name, name_en, level from division where code >= ? and code < ? order by code")
+            .bind(&self.scope.division)
+            .bind(crate::scope::after(&self.scope.division))
+            .fetch_all(&self.store.readers)
+            .await?;
         Ok(rows.iter().map(division).collect::<Result<_, _>>()?)
     }
 }

@@ -2,11 +2,10 @@
 
 use bangfu_policy::model::{Entity, Field, Register, RegisterId, Value};
 use serde_json::{Map, Value as Json, json};
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, Row};
 
+use crate::database::{Row, sql};
 use crate::journal::{Entry, entry};
-use crate::kept::{Kept, encode};
+use crate::kept::Kept;
 use crate::shared::by_hand;
 use crate::{Change, RecordId, StoreError, schema, search};
 
@@ -71,9 +70,9 @@ impl Change {
         let store = self.store.clone();
         let definition = self.register(register)?.clone();
         let absent = || StoreError::Absent(format!("~{} of {} that was removed", id.0, definition.id));
-        let sql = "select * from journal where register = ? and record = ? and action in ('insert', 'remove', 'restore') \
-                   order by seq desc limit 1";
-        let last = sqlx::query(sql).bind(&definition.id).bind(id.0).fetch_optional(&mut *self.connection).await?;
+        let text = "select * from journal where register = ? and record = ? and action in ('insert', 'remove', 'restore') \
+                    order by seq desc limit 1";
+        let last = sql(text).bind(&definition.id).bind(id.0).fetch_optional(&mut *self.connection).await?;
         let last =
             last.map(|row| entry(&row)).transpose()?.filter(|last| last.action == "remove").ok_or_else(absent)?;
         let body: Json = serde_json::from_str(&last.body)?;
@@ -117,8 +116,8 @@ impl Change {
         let row = self.found(register, &definition, id, version).await?;
         let below = || store.pack.registers.iter().filter(|below| below.parent == Entity::Register(register));
         for below in below().filter(|below| !below.kept_by_system()) {
-            let sql = format!("select 1 from {} where _parent = ? limit 1", schema::table(below));
-            let any = sqlx::query(AssertSqlSafe(sql)).bind(id.0).fetch_optional(&mut *self.connection).await?;
+            let text = format!("select 1 from {} where _parent = ? limit 1", schema::table(below));
+            let any = sql(text).bind(id.0).fetch_optional(&mut *self.connection).await?;
             if any.is_some() {
                 return Err(StoreError::Holds(below.id.clone()));
             }
@@ -126,17 +125,17 @@ impl Change {
         let division: String = row.try_get("_division")?;
         // What the system keeps of it goes with it.
         for below in below().filter(|below| below.kept_by_system()) {
-            let sql = format!("delete from {} where _parent = ?", schema::table(below));
-            sqlx::query(AssertSqlSafe(sql)).bind(id.0).execute(&mut *self.connection).await?;
+            let text = format!("delete from {} where _parent = ?", schema::table(below));
+            sql(text).bind(id.0).execute(&mut *self.connection).await?;
             self.touch(below, &division, self.seq + 1).await?;
         }
         let mut before = Map::new();
         for field in &definition.fields {
             before.insert(field.id.clone(), Kept::of_row(field, &row)?.json(&store.pack, field));
         }
-        let sql = format!("delete from {} where _id = ?", schema::table(&definition));
-        sqlx::query(AssertSqlSafe(sql)).bind(id.0).execute(&mut *self.connection).await?;
-        sqlx::query("delete from search where register = ? and record = ?")
+        let text = format!("delete from {} where _id = ?", schema::table(&definition));
+        sql(text).bind(id.0).execute(&mut *self.connection).await?;
+        sql("delete from search where register = ? and record = ?")
             .bind(i64::from(register.0))
             .bind(id.0)
             .execute(&mut *self.connection)
@@ -171,8 +170,8 @@ impl Change {
     /// The database refuses.
     pub async fn answered(&mut self, key: &str) -> Result<Option<(Vec<u8>, RecordId)>, StoreError> {
         const KEPT: i64 = 7 * 86_400_000;
-        sqlx::query("delete from answered where at < ?").bind(self.at - KEPT).execute(&mut *self.connection).await?;
-        let row = sqlx::query("select request, record from answered where key = ?")
+        sql("delete from answered where at < ?").bind(self.at - KEPT).execute(&mut *self.connection).await?;
+        let row = sql("select request, record from answered where key = ?")
             .bind(key)
             .fetch_optional(&mut *self.connection)
             .await?;
@@ -184,7 +183,7 @@ impl Change {
     /// # Errors
     /// The database refuses.
     pub async fn answer(&mut self, key: &str, request: &[u8], record: RecordId) -> Result<(), StoreError> {
-        sqlx::query("insert into answered values (?, ?, ?, ?)")
+        sql("insert into answered values (?, ?, ?, ?)")
             .bind(key)
             .bind(request)
             .bind(record.0)
@@ -215,30 +214,30 @@ impl Change {
         self.scope.permit(register, &spot.division)?;
         let table = schema::table(definition);
         let seq = self.seq + 1;
-        let mut arguments = SqliteArguments::default();
         let id = match spot.id {
-            Some(id) => Some(id.0),
+            Some(id) => id,
             None => self.next_id(definition).await?,
         };
-        arguments.add(id).map_err(encode)?;
-        arguments.add(spot.parent.map(|id| id.0)).map_err(encode)?;
-        arguments.add(spot.division.clone()).map_err(encode)?;
-        arguments.add(spot.period).map_err(encode)?;
-        arguments.add(seq).map_err(encode)?;
-        let (mut names, mut after, mut name) = (String::new(), Map::new(), None);
+        let (mut names, mut after, mut name, mut values) = (String::new(), Map::new(), None, Vec::new());
         let marks = ", ?".repeat(fields.len());
         for (field, index, kept) in of(definition, fields) {
             names.push_str(&format!(", \"{}\"", field.id));
             after.insert(field.id.clone(), kept.json(&store.pack, field));
             name = name.or(label(definition, index, &kept));
-            kept.bind(&mut arguments)?;
+            values.push(kept.argument(field));
         }
-        let sql = format!(
+        let text = format!(
             "insert into {table} (_id, _version, _parent, _division, _period, _changed{names}) \
              values (?, 1, ?, ?, ?, ?{marks})"
         );
-        let done = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *self.connection).await;
-        let id = RecordId(done.map_err(|error| taken(error, definition))?.last_insert_rowid());
+        let insert = sql(text)
+            .bind(id.0)
+            .bind(spot.parent.map(|id| id.0))
+            .bind(&spot.division)
+            .bind(spot.period)
+            .bind(seq)
+            .bind_all(values);
+        insert.attempt(&mut self.connection).await.map_err(|error| taken(error, definition))?;
         self.index_name(register, id, name).await?;
         self.touch(definition, &spot.division, seq).await?;
         Ok((id, after))
@@ -258,20 +257,19 @@ impl Change {
         let division: String = row.try_get("_division")?;
         let (mut before, mut after) = (Map::new(), Map::new());
         let (mut sets, mut name) = (String::new(), None);
-        let mut arguments = SqliteArguments::default();
+        let mut values = Vec::new();
         for (field, index, kept) in of(definition, fields) {
             sets.push_str(&format!(", \"{}\" = ?", field.id));
             before.insert(field.id.clone(), Kept::of_row(field, &row)?.json(&store.pack, field));
             after.insert(field.id.clone(), kept.json(&store.pack, field));
             name = name.or(label(definition, index, &kept));
-            kept.bind(&mut arguments)?;
+            values.push(kept.argument(field));
         }
         let seq = self.seq + 1;
-        arguments.add(id.0).map_err(encode)?;
         let table = schema::table(definition);
-        let sql = format!("update {table} set _version = _version + 1, _changed = {seq}{sets} where _id = ?");
-        let done = sqlx::query_with(AssertSqlSafe(sql), arguments).execute(&mut *self.connection).await;
-        done.map_err(|error| taken(error, definition))?;
+        let text = format!("update {table} set _version = _version + 1, _changed = {seq}{sets} where _id = ?");
+        let update = sql(text).bind_all(values).bind(id.0);
+        update.attempt(&mut self.connection).await.map_err(|error| taken(error, definition))?;
         self.index_name(register, id, name).await?;
         self.touch(definition, &division, seq).await?;
         let mut body = json!({ "before": before, "after": after });
@@ -281,18 +279,15 @@ impl Change {
         self.enter("update", &definition.id, Some(id), &division, body.to_string()).await
     }
 
-    /// The id of a new record where the database would give one again that a removed record had.
-    async fn next_id(&mut self, definition: &Register) -> Result<Option<i64>, StoreError> {
-        let row = sqlx::query(AssertSqlSafe(schema::next_id(definition)))
-            .bind(&definition.id)
-            .fetch_one(&mut *self.connection)
-            .await?;
-        Ok(row.try_get(0)?)
+    /// The id of a new record.
+    async fn next_id(&mut self, definition: &Register) -> Result<RecordId, StoreError> {
+        let next = sql(schema::next_id(definition)).bind(&definition.id).fetch_one(&mut *self.connection).await?;
+        Ok(RecordId(next.try_get(0)?))
     }
 
     /// An entry about a record.
     async fn entry_of(&mut self, definition: &Register, id: RecordId, seq: i64) -> Result<Entry, StoreError> {
-        let row = sqlx::query("select * from journal where seq = ? and register = ? and record = ?")
+        let row = sql("select * from journal where seq = ? and register = ? and record = ?")
             .bind(seq)
             .bind(&definition.id)
             .bind(id.0)
@@ -308,14 +303,14 @@ impl Change {
         match (definition.parent, owner) {
             (Entity::Register(above), Owner::Record(id)) => {
                 let table = schema::table(self.register(above)?);
-                let sql = format!("select _division from {table} where _id = ?");
-                let row = sqlx::query(AssertSqlSafe(sql)).bind(id.0).fetch_optional(&mut *self.connection).await?;
+                let text = format!("select _division from {table} where _id = ?");
+                let row = sql(text).bind(id.0).fetch_optional(&mut *self.connection).await?;
                 Ok((Some(*id), row.ok_or_else(absent)?.try_get(0)?))
             }
             (Entity::Level(level), Owner::Division(code)) => {
                 let digits = self.store.pack.levels.get(level.index()).map_or(0, |level| level.digits);
-                let sql = "select 1 from division where code = ?";
-                let found = sqlx::query(sql).bind(code).fetch_optional(&mut *self.connection).await?;
+                let text = "select 1 from division where code = ?";
+                let found = sql(text).bind(code).fetch_optional(&mut *self.connection).await?;
                 if code.len() != digits || found.is_none() {
                     return Err(absent());
                 }
@@ -332,7 +327,7 @@ impl Change {
         definition: &Register,
         id: RecordId,
         version: i64,
-    ) -> Result<SqliteRow, StoreError> {
+    ) -> Result<Row, StoreError> {
         let row = self.present(register, definition, id).await?;
         let found: i64 = row.try_get("_version")?;
         if found != version {
@@ -347,10 +342,10 @@ impl Change {
         register: RegisterId,
         definition: &Register,
         id: RecordId,
-    ) -> Result<SqliteRow, StoreError> {
+    ) -> Result<Row, StoreError> {
         by_hand(definition)?;
         let table = schema::table(definition);
-        let row = sqlx::query(AssertSqlSafe(format!("select * from {table} where _id = ?")))
+        let row = sql(format!("select * from {table} where _id = ?"))
             .bind(id.0)
             .fetch_optional(&mut *self.connection)
             .await?
@@ -364,12 +359,7 @@ impl Change {
     async fn index_name(&mut self, register: RegisterId, id: RecordId, name: Option<String>) -> Result<(), StoreError> {
         let Some(name) = name else { return Ok(()) };
         for token in search::tokens(&name) {
-            sqlx::query("insert or ignore into search values (?, ?, ?)")
-                .bind(token)
-                .bind(i64::from(register.0))
-                .bind(id.0)
-                .execute(&mut *self.connection)
-                .await?;
+            schema::token(token, i64::from(register.0), id.0).execute(&mut *self.connection).await?;
         }
         Ok(())
     }
@@ -377,12 +367,7 @@ impl Change {
     /// The snapshot of the division's part is no longer current.
     pub(crate) async fn touch(&mut self, definition: &Register, division: &str, seq: i64) -> Result<(), StoreError> {
         let part = division.get(..schema::part_digits(&self.store.pack)).unwrap_or(division).to_owned();
-        sqlx::query("insert or replace into touched values (?, ?, ?)")
-            .bind(&definition.id)
-            .bind(part)
-            .bind(seq)
-            .execute(&mut *self.connection)
-            .await?;
+        schema::touch(&definition.id, &part, seq).execute(&mut *self.connection).await?;
         Ok(())
     }
 }
@@ -417,7 +402,11 @@ fn taken(error: sqlx::Error, definition: &Register) -> StoreError {
     let Some(refused) = error.as_database_error().filter(|refused| refused.is_unique_violation()) else {
         return StoreError::Database(error);
     };
-    let fields = named(refused.message(), definition);
+    let fields = match refused.constraint() {
+        Some(index) => schema::indexed(definition, index),
+        None => named(refused.message(), definition).collect(),
+    };
+    let fields = fields.into_iter();
     let fields = fields.filter_map(|index| definition.fields.get(usize::from(index)).map(|field| field.id.clone()));
     StoreError::Taken { register: definition.id.clone(), fields: fields.collect() }
 }

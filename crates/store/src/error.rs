@@ -26,6 +26,14 @@ pub enum StoreError {
         /// Reason of the operating system.
         source: std::io::Error,
     },
+    /// The database server cannot be reached, or refuses us.
+    #[error("cannot use the database {address}: {source}; check the address, the password and that the server runs")]
+    Server {
+        /// The address without password.
+        address: String,
+        /// Why.
+        source: sqlx::Error,
+    },
     /// The stored tables do not fit the pack.
     #[error("{0}")]
     Schema(String),

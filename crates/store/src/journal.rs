@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
 use bangfu_policy::model::RegisterId;
 
+use crate::database::{Connection, On, Row, sql};
 use crate::scope::after;
 use crate::{JournalSeq, Reader, RecordId, Store, StoreError, schema};
 
@@ -23,7 +22,7 @@ pub struct Entry {
     pub reason: String,
     /// `insert`, `update`, `remove`, `restore`, `load`, `divisions`, `attach`, `detach`, `save`, `forget`,
     /// `clear` (secret fields were shown); of accounts `account`, `password`, `factor`, `block`, `unblock`, `grant`,
-    /// `revoke`, `link`, `token`, `sign-in`, `sign-out`.
+    /// `revoke`, `link`, `token`, `sign-in`, `sign-out`, `absence`, `absence-end`.
     pub action: String,
     /// Register.
     pub register: String,
@@ -50,8 +49,8 @@ pub(crate) fn hash(previous: &[u8], entry: &Entry) -> Vec<u8> {
 }
 
 /// Number and hash of the last entry.
-pub(crate) async fn last(connection: &mut SqliteConnection) -> Result<(i64, Vec<u8>), StoreError> {
-    let row = sqlx::query("select seq, hash from journal order by seq desc limit 1").fetch_optional(connection).await?;
+pub(crate) async fn last<'o>(on: impl Into<On<'o>>) -> Result<(i64, Vec<u8>), StoreError> {
+    let row = sql("select seq, hash from journal order by seq desc limit 1").fetch_optional(on).await?;
     match row {
         Some(row) => Ok((row.try_get(0)?, row.try_get(1)?)),
         None => Ok((0, Vec::new())),
@@ -59,13 +58,9 @@ pub(crate) async fn last(connection: &mut SqliteConnection) -> Result<(i64, Vec<
 }
 
 /// Appends an entry.
-pub(crate) async fn append(
-    connection: &mut SqliteConnection,
-    entry: &Entry,
-    previous: &[u8],
-) -> Result<Vec<u8>, StoreError> {
+pub(crate) async fn append(connection: &mut Connection, entry: &Entry, previous: &[u8]) -> Result<Vec<u8>, StoreError> {
     let hash = hash(previous, entry);
-    sqlx::query("insert into journal values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    sql("insert into journal values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .bind(entry.seq)
         .bind(entry.at)
         .bind(&entry.actor)
@@ -82,7 +77,7 @@ pub(crate) async fn append(
     Ok(hash)
 }
 
-pub(crate) fn entry(row: &SqliteRow) -> Result<Entry, sqlx::Error> {
+pub(crate) fn entry(row: &Row) -> Result<Entry, sqlx::Error> {
     Ok(Entry {
         seq: row.try_get("seq")?,
         at: row.try_get("at")?,
@@ -117,7 +112,7 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn journal(&self, query: &JournalQuery) -> Result<Vec<Entry>, StoreError> {
-        let rows = sqlx::query(
+        let rows = sql(
             "select * from journal where (?1 is null or seq < ?1) and (?2 = '' or actor >= ?2 and actor < ?3) and \
              (?4 = '' or action = ?4) and division >= ?5 and division < ?6 order by seq desc limit ?7",
         )
@@ -138,8 +133,7 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn journal_end(&self) -> Result<JournalSeq, StoreError> {
-        let mut connection = self.readers.acquire().await?;
-        Ok(JournalSeq(last(&mut connection).await?.0))
+        Ok(JournalSeq(last(&self.readers).await?.0))
     }
 
     /// Time of the last entry, milliseconds since 1970-01-01 UTC; 0 without any.
@@ -147,7 +141,7 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn journal_time(&self) -> Result<i64, StoreError> {
-        let row = sqlx::query("select coalesce((select at from journal order by seq desc limit 1), 0) as at")
+        let row = sql("select coalesce((select at from journal order by seq desc limit 1), 0) as at")
             .fetch_one(&self.readers)
             .await?;
         Ok(row.try_get("at")?)
@@ -158,12 +152,11 @@ impl Store {
     /// # Errors
     /// The first entry that does not fit, and why.
     pub async fn verify_journal(&self) -> Result<u64, StoreError> {
-        let mut connection = self.readers.acquire().await?;
         let (mut count, mut previous) = (0_i64, Vec::new());
         loop {
-            let rows = sqlx::query("select * from journal where seq > ? order by seq limit 1000")
+            let rows = sql("select * from journal where seq > ? order by seq limit 1000")
                 .bind(count)
-                .fetch_all(&mut *connection)
+                .fetch_all(&self.readers)
                 .await?;
             if rows.is_empty() {
                 return Ok(count as u64);
@@ -192,10 +185,8 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn history(&self, register: &str, record: RecordId, changed: i64) -> Result<Vec<Entry>, StoreError> {
-        let rows = sqlx::query(
-            "select * from journal where (register = ? and record = ?) or seq = ? \
-             order by seq desc",
-        )
+        let rows = sql("select * from journal where (register = ? and record = ?) or seq = ? \
+             order by seq desc")
         .bind(register)
         .bind(record.0)
         .bind(changed)
@@ -209,7 +200,7 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn changed_parts(&self, register: &str, after: JournalSeq) -> Result<Vec<String>, StoreError> {
-        let rows = sqlx::query("select part from touched where register = ? and seq > ? order by part")
+        let rows = sql("select part from touched where register = ? and seq > ? order by part")
             .bind(register)
             .bind(after.0)
             .fetch_all(&self.readers)
@@ -225,7 +216,7 @@ impl Reader {
     /// The database refuses.
     pub async fn told(&self, register: RegisterId, record: RecordId) -> Result<Vec<Entry>, StoreError> {
         let Some(prefix) = self.scope.narrowed(register, None) else { return Ok(Vec::new()) };
-        let rows = sqlx::query("select * from journal where register = ? and record = ? order by seq desc")
+        let rows = sql("select * from journal where register = ? and record = ? order by seq desc")
             .bind(&self.register(register)?.id)
             .bind(record.0)
             .fetch_all(&self.store.readers)
@@ -254,20 +245,18 @@ impl Reader {
              and not exists (select 1 from {table} t where t._id = j.record) and not exists (select 1 from journal k \
              where k.register = j.register and k.record = j.record and k.action = 'remove' and k.seq > j.seq)"
         );
-        let count = sqlx::query(sqlx::AssertSqlSafe(format!("select count(*) {found}")))
+        let count = sql(format!("select count(*) {found}"))
             .bind(&definition.id)
             .bind(&prefix)
             .bind(after(&prefix))
             .fetch_one(&self.store.readers)
             .await?;
-        let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
-            "select j.* {found} order by j.seq desc limit {limit} offset {offset}"
-        )))
-        .bind(&definition.id)
-        .bind(&prefix)
-        .bind(after(&prefix))
-        .fetch_all(&self.store.readers)
-        .await?;
+        let rows = sql(format!("select j.* {found} order by j.seq desc limit {limit} offset {offset}"))
+            .bind(&definition.id)
+            .bind(&prefix)
+            .bind(after(&prefix))
+            .fetch_all(&self.store.readers)
+            .await?;
         let entries = rows.iter().map(entry).collect::<Result<_, _>>()?;
         Ok((entries, count.try_get::<i64, _>(0)? as u64))
     }

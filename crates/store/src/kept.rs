@@ -6,10 +6,9 @@
 use bangfu_policy::model::{Field, FieldType, Pack, Value};
 use bangfu_policy::value::{format, parse};
 use serde_json::{Value as Json, json};
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, Row};
 
 use crate::StoreError;
+use crate::database::{Argument, Row};
 use crate::secrets::SecretKeys;
 
 /// Member of a journal's value that holds a sealed text.
@@ -38,7 +37,7 @@ impl Kept {
     }
 
     /// What a row keeps.
-    pub(crate) fn of_row(field: &Field, row: &SqliteRow) -> Result<Self, StoreError> {
+    pub(crate) fn of_row(field: &Field, row: &Row) -> Result<Self, StoreError> {
         let id = field.id.as_str();
         Ok(if field.secret {
             row.try_get::<Option<Vec<u8>>, _>(id)?.map_or(Self::Null, Self::Sealed)
@@ -87,17 +86,15 @@ impl Kept {
         }
     }
 
-    pub(crate) fn bind(self, arguments: &mut SqliteArguments) -> Result<(), StoreError> {
+    /// As an argument of a statement.
+    pub(crate) fn argument(self, field: &Field) -> Argument {
         match self {
-            Self::Null => arguments.add(None::<i64>),
-            Self::Integer(number) => arguments.add(number),
-            Self::Text(text) => arguments.add(text),
-            Self::Sealed(bytes) => arguments.add(bytes),
+            Self::Null if field.secret => Argument::Bytes(None),
+            Self::Null if field.ty.is_text() || matches!(field.ty, FieldType::Code(_)) => Argument::Text(None),
+            Self::Null => Argument::Integer(None),
+            Self::Integer(number) => number.into(),
+            Self::Text(text) => text.into(),
+            Self::Sealed(bytes) => bytes.into(),
         }
-        .map_err(encode)
     }
-}
-
-pub(crate) fn encode(error: sqlx::error::BoxDynError) -> StoreError {
-    StoreError::Database(sqlx::Error::Encode(error))
 }

@@ -1,4 +1,4 @@
-//! The registry on SQLite: records of every register, their journal, runs and search.
+//! The registry on SQLite or PostgreSQL: records of every register, their journal, runs and search.
 //!
 //! ```text
 //! pack ─ schema ─► tables          Scope ─► Reader ─► records, batches
@@ -9,16 +9,22 @@
 
 pub mod accounts;
 mod attachments;
+mod batches;
 mod bulk;
 pub mod cases;
 pub mod change;
+mod claim;
 mod connection;
+mod database;
+mod deputies;
 pub mod divisions;
 mod edit;
 pub mod error;
 pub mod ids;
+pub mod jobs;
 pub mod journal;
 mod kept;
+mod moving;
 pub mod reader;
 pub mod rows;
 pub mod runs;
@@ -33,12 +39,17 @@ pub mod tally;
 
 pub use accounts::{Account, Held};
 pub use attachments::{Attachment, NewFile};
-pub use cases::{CaseEvent, CaseFile, CaseQuery, CaseState};
+pub use batches::Batch;
+pub use cases::{CaseEvent, CaseFile, CaseQuery, CaseState, Hung};
 pub use change::{Actor, Change, Changed, Duplicates, LoadReport, Outcome};
+pub use claim::Claim;
 pub use connection::Store;
+pub use database::Address;
+pub use deputies::{Absence, Holder};
 pub use edit::Owner;
 pub use error::StoreError;
 pub use ids::{JournalSeq, RecordId};
+pub use jobs::Job;
 pub use journal::JournalQuery;
 pub use reader::{Filter, ListQuery, Operator, Page, Reader, Record, Sort};
 pub use rows::Row;
@@ -46,4 +57,4 @@ pub use saved::SavedQuery;
 pub use scope::Scope;
 pub use secrets::SecretKeys;
 pub use sessions::{Look, Session};
-pub use tally::Tally;
+pub use tally::{Tally, Total};

@@ -1,9 +1,9 @@
 //! Reading records: lists, single records, children, batches.
 
-use bangfu_policy::model::{FieldType, Pack, Register, RegisterId, Value};
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe, Row};
+use bangfu_policy::model::{Field, FieldType, Pack, Register, RegisterId, Value};
 
+use crate::database::{Argument, Query, Row, sql};
+use crate::kept::Kept;
 use crate::scope::after;
 use crate::secrets::masked;
 use crate::{RecordId, Scope, Store, StoreError, bulk, schema, search};
@@ -133,7 +133,7 @@ pub struct Page {
 #[derive(Default)]
 pub(crate) struct Conditions {
     pub(crate) text: String,
-    pub(crate) arguments: SqliteArguments,
+    pub(crate) arguments: Vec<Argument>,
 }
 
 impl Conditions {
@@ -142,11 +142,13 @@ impl Conditions {
         self.text.push_str(text);
     }
 
-    pub(crate) fn bind<'q, T: sqlx::Encode<'q, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>>(
-        &mut self,
-        value: T,
-    ) -> Result<(), StoreError> {
-        self.arguments.add(value).map_err(|error| StoreError::Database(sqlx::Error::Encode(error)))
+    pub(crate) fn bind(&mut self, value: impl Into<Argument>) {
+        self.arguments.push(value.into());
+    }
+
+    /// A `select` under these conditions.
+    pub(crate) fn query(self, text: String) -> Query {
+        sql(text).bind_all(self.arguments)
     }
 }
 
@@ -174,12 +176,12 @@ impl Reader {
             conditions.text.push_str(" where true");
         } else {
             conditions.text.push_str(" where _division >= ? and _division < ?");
-            conditions.bind(prefix.clone())?;
-            conditions.bind(after(&prefix))?;
+            conditions.bind(prefix.clone());
+            conditions.bind(after(&prefix));
         }
         if let Some(parent) = query.parent {
             conditions.and("_parent = ?");
-            conditions.bind(parent.0)?;
+            conditions.bind(parent.0);
         }
         if let Some((above, wanted)) = &query.above {
             conditions.and(&format!("_parent in (select _id from {}", schema::table(self.register(*above)?)));
@@ -189,70 +191,61 @@ impl Reader {
             conditions.text.push(')');
         }
         if let Some(keys) = &query.keys {
-            let key = key_column(definition);
-            conditions.and(&format!("{key} in (select value from json_each(?))"));
-            conditions.bind(serde_json::to_string(keys)?)?;
+            let (key, dialect) = (schema::key_column(definition), self.store.dialect());
+            if definition.key.is_some() {
+                conditions.and(&format!("{key} in {}", dialect.each("?")));
+                conditions.bind(serde_json::to_string(keys)?);
+            } else {
+                let ids: Vec<i64> = keys.iter().filter_map(|key| key.parse().ok()).collect();
+                conditions.and(&format!("{key} in {}", dialect.each_number("?")));
+                conditions.bind(serde_json::to_string(&ids)?);
+            }
         }
         for filter in &query.filters {
-            self.filter(definition, filter, conditions)?;
+            self.filter(definition, filter, conditions);
         }
         if let Some(words) = query.search.as_deref().filter(|words| !words.trim().is_empty()) {
-            searched(register, definition, words, conditions)?;
+            searched(register, definition, words, conditions);
         }
         Ok(true)
     }
 
-    fn filter(&self, register: &Register, filter: &Filter, conditions: &mut Conditions) -> Result<(), StoreError> {
-        let Some(field) = register.fields.get(filter.field as usize) else { return Ok(()) };
+    fn filter(&self, register: &Register, filter: &Filter, conditions: &mut Conditions) {
+        let Some(field) = register.fields.get(filter.field as usize) else { return };
         let column = format!("\"{}\"", field.id);
         match filter.operator {
             Operator::Missing => conditions.and(&format!("{column} is null")),
             Operator::Known => conditions.and(&format!("{column} is not null")),
             Operator::In | Operator::NotIn => {
-                let marks = vec!["?"; filter.values.len().max(1)].join(", ");
+                let marks = vec!["?"; filter.values.len()].join(", ");
+                let marks = if marks.is_empty() { "null".to_owned() } else { marks };
                 let not = if filter.operator == Operator::NotIn { "not " } else { "" };
                 conditions.and(&format!("{column} {not}in ({marks})"));
-                if filter.values.is_empty() {
-                    conditions.bind(None::<i64>)?;
-                }
                 for value in &filter.values {
-                    self.bind_value(&field.id, field.ty, field.secret, value, conditions)?;
+                    conditions.bind(self.argument(field, value));
                 }
             }
             Operator::AtLeast | Operator::AtMost => {
                 if let Some(value) = filter.values.first() {
                     let sign = if filter.operator == Operator::AtLeast { ">=" } else { "<=" };
                     conditions.and(&format!("{column} {sign} ?"));
-                    self.bind_value(&field.id, field.ty, field.secret, value, conditions)?;
+                    conditions.bind(self.argument(field, value));
                 }
             }
+            // Parts of what is sealed are not found.
+            Operator::Contains if field.secret => conditions.and("false"),
             Operator::Contains => {
                 if let Some(Value::Text(text)) = filter.values.first() {
-                    conditions.and(&format!("instr({column}, ?) > 0"));
-                    conditions.bind(text.clone())?;
+                    conditions.and(&format!("{} > 0", self.store.dialect().position(&column, "?")));
+                    conditions.bind(text.clone());
                 }
             }
         }
-        Ok(())
     }
 
-    fn bind_value(
-        &self,
-        id: &str,
-        ty: FieldType,
-        secret: bool,
-        value: &Value,
-        conditions: &mut Conditions,
-    ) -> Result<(), StoreError> {
-        match value {
-            Value::Text(text) if secret => conditions.bind(self.store.secrets.seal(id, text)),
-            Value::Text(text) => conditions.bind(text.clone()),
-            Value::Boolean(truth) => conditions.bind(i64::from(*truth)),
-            Value::Integer(position) if matches!(ty, FieldType::Code(_)) => {
-                conditions.bind(bangfu_policy::value::format(&Value::Integer(*position), ty, &self.store.pack))
-            }
-            Value::Integer(number) => conditions.bind(*number),
-        }
+    /// A value that a field is compared with.
+    fn argument(&self, field: &Field, value: &Value) -> Argument {
+        Kept::of(&self.store.pack, &self.store.secrets, field, Some(value)).argument(field)
     }
 
     /// A page of a list and the number of all matches.
@@ -265,22 +258,21 @@ impl Reader {
             return Ok(Page { records: Vec::new(), total: 0 });
         };
         let definition = self.register(register)?;
-        let way = if query.descending { "desc" } else { "asc" };
         let order = match query.sort {
-            Sort::Place => format!("_division {way}, {} {way}", key_column(definition)),
-            Sort::Field(field) => match definition.fields.get(field as usize) {
-                Some(field) => format!("\"{}\" {way}, _id", field.id),
-                None => "_id".to_owned(),
-            },
+            Sort::Place => {
+                let way = if query.descending { "desc" } else { "asc" };
+                format!("_division {way}, {}", self.sorted_key(definition, query.descending))
+            }
+            Sort::Field(field) => self.sorted_field(definition, field, query.descending),
         };
         let limit = query.limit.min(MOST_RECORDS);
-        let sql = format!(
+        let text = format!(
             "select * from {}{} order by {order} limit {limit} offset {}",
             schema::table(definition),
             conditions.text,
             query.offset
         );
-        let rows = sqlx::query_with(AssertSqlSafe(sql), conditions.arguments).fetch_all(&self.store.readers).await?;
+        let rows = conditions.query(text).fetch_all(&self.store.readers).await?;
         let records = rows.iter().map(|row| self.record(register, definition, row)).collect::<Result<_, _>>()?;
         Ok(Page { records, total })
     }
@@ -291,8 +283,8 @@ impl Reader {
     /// The database refuses.
     pub async fn count(&self, register: RegisterId, query: &ListQuery) -> Result<u64, StoreError> {
         let Some(conditions) = self.conditions(register, query)? else { return Ok(0) };
-        let sql = format!("select count(*) from {}{}", schema::table(self.register(register)?), conditions.text);
-        let row = sqlx::query_with(AssertSqlSafe(sql), conditions.arguments).fetch_one(&self.store.readers).await?;
+        let text = format!("select count(*) from {}{}", schema::table(self.register(register)?), conditions.text);
+        let row = conditions.query(text).fetch_one(&self.store.readers).await?;
         Ok(row.try_get::<i64, _>(0)? as u64)
     }
 
@@ -312,11 +304,10 @@ impl Reader {
     pub async fn by_id(&self, register: RegisterId, id: RecordId) -> Result<Option<Record>, StoreError> {
         let Some(mut conditions) = self.conditions(register, &ListQuery::default())? else { return Ok(None) };
         conditions.and("_id = ?");
-        conditions.bind(id.0)?;
+        conditions.bind(id.0);
         let definition = self.register(register)?;
-        let sql = format!("select * from {}{}", schema::table(definition), conditions.text);
-        let row =
-            sqlx::query_with(AssertSqlSafe(sql), conditions.arguments).fetch_optional(&self.store.readers).await?;
+        let text = format!("select * from {}{}", schema::table(definition), conditions.text);
+        let row = conditions.query(text).fetch_optional(&self.store.readers).await?;
         row.map(|row| self.record(register, definition, &row)).transpose()
     }
 
@@ -349,17 +340,31 @@ impl Reader {
             .scope
             .narrowed(register, Some(division))
             .ok_or_else(|| StoreError::Scope { division: division.to_owned(), scope: self.scope.division.clone() })?;
-        let mut connection = self.store.readers.acquire().await?;
-        let mut handle = connection.lock_handle().await?;
-        tokio::task::block_in_place(|| bulk::read(&mut handle, &self.store.pack, register, &prefix))
+        bulk::read(&self.store.readers, &self.store.pack, register, &prefix).await
     }
 
-    pub(crate) fn record(
-        &self,
-        register: RegisterId,
-        definition: &Register,
-        row: &SqliteRow,
-    ) -> Result<Record, StoreError> {
+    /// The key as a column to sort by. One that every record has can be read from its index.
+    fn sorted_key(&self, definition: &Register, descending: bool) -> String {
+        let key = schema::key_column(definition);
+        let field = definition.key.and_then(|key| definition.fields.get(usize::from(key)));
+        match (field.is_none_or(|field| field.required), descending) {
+            (true, false) => key,
+            (true, true) => format!("{key} desc"),
+            (false, _) => self.store.dialect().sorted(&key, descending),
+        }
+    }
+
+    /// A field as columns to sort by; by id without it.
+    pub(crate) fn sorted_field(&self, definition: &Register, field: u16, descending: bool) -> String {
+        match definition.fields.get(usize::from(field)) {
+            Some(field) => {
+                format!("{}, _id", self.store.dialect().sorted(&format!("\"{}\"", field.id), descending))
+            }
+            None => "_id".to_owned(),
+        }
+    }
+
+    pub(crate) fn record(&self, register: RegisterId, definition: &Register, row: &Row) -> Result<Record, StoreError> {
         let pack: &Pack = &self.store.pack;
         let mut values = Vec::with_capacity(definition.fields.len());
         for field in &definition.fields {
@@ -395,34 +400,26 @@ impl Reader {
     }
 }
 
-/// Column of the key, quoted; the row id for registers without key.
-fn key_column(register: &Register) -> String {
-    let key = register.key.and_then(|key| register.fields.get(key as usize));
-    key.map_or_else(|| "_id".to_owned(), |key| format!("\"{}\"", key.id))
-}
-
-fn searched(
-    register: RegisterId,
-    definition: &Register,
-    words: &str,
-    conditions: &mut Conditions,
-) -> Result<(), StoreError> {
+fn searched(register: RegisterId, definition: &Register, words: &str, conditions: &mut Conditions) {
     let words = words.trim();
-    let key = key_column(definition);
+    let key = match definition.key {
+        Some(_) => schema::key_column(definition),
+        None => "cast(_id as text)".to_owned(),
+    };
     let looks_like_key = words.chars().any(|c| c.is_ascii_digit());
     if looks_like_key || definition.label.is_none() {
         conditions.and(&format!("{key} >= ? and {key} < ?"));
-        conditions.bind(words.to_owned())?;
-        return conditions.bind(after(words));
+        conditions.bind(words.to_owned());
+        conditions.bind(after(words));
+        return;
     }
     for (token, beginning) in search::wanted(words) {
         let range = if beginning { "token >= ? and token < ?" } else { "token = ?" };
         conditions.and(&format!("_id in (select record from search where {range} and register = ?)"));
-        conditions.bind(token.clone())?;
+        conditions.bind(token.clone());
         if beginning {
-            conditions.bind(after(&token))?;
+            conditions.bind(after(&token));
         }
-        conditions.bind(i64::from(register.0))?;
+        conditions.bind(i64::from(register.0));
     }
-    Ok(())
 }

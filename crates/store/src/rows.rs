@@ -2,14 +2,10 @@
 //!
 //! Unlike pages with an offset, these cost the same at the end of a register as at its beginning.
 
-use std::pin::Pin;
-
 use bangfu_policy::model::{Entity, Register, RegisterId, RegisterKind};
-use futures_core::Stream;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Row as _};
 use tokio::sync::mpsc::Sender;
 
+use crate::database;
 use crate::{ListQuery, Reader, Record, RecordId, Sort, StoreError, schema};
 
 /// Records that are handed over at a time.
@@ -46,13 +42,13 @@ impl Reader {
             // The first condition is implied by the second: with it every index begins at the right place.
             if columns.starts_with("_division") {
                 conditions.and("_division >= ?");
-                conditions.bind(last.division)?;
+                conditions.bind(last.division);
             }
             conditions.and(&format!("({columns}) > (select {columns} from {table} where _id = ?)"));
-            conditions.bind(id.0)?;
+            conditions.bind(id.0);
         }
-        let sql = format!("{}{} order by {columns} limit {}", self.select(definition)?, conditions.text, query.limit);
-        let rows = sqlx::query_with(AssertSqlSafe(sql), conditions.arguments).fetch_all(&self.store.readers).await?;
+        let text = format!("{}{} order by {columns} limit {}", self.select(definition)?, conditions.text, query.limit);
+        let rows = conditions.query(text).fetch_all(&self.store.readers).await?;
         rows.iter().map(|row| self.row(register, definition, row)).collect()
     }
 
@@ -69,18 +65,14 @@ impl Reader {
     ) -> Result<(), StoreError> {
         let definition = self.register(register)?;
         let Some(conditions) = self.conditions(register, query)? else { return Ok(()) };
-        let way = if query.descending { "desc" } else { "asc" };
         let order = match query.sort {
-            Sort::Field(field) if usize::from(field) < definition.fields.len() => {
-                definition.fields.get(usize::from(field)).map(|field| format!("\"{}\" {way}, _id", field.id))
-            }
-            _ => None,
+            Sort::Field(field) => self.sorted_field(definition, field, query.descending),
+            Sort::Place => place(definition),
         };
-        let order = order.unwrap_or_else(|| place(definition));
-        let sql = format!("{}{} order by {order}", self.select(definition)?, conditions.text);
-        let mut rows = sqlx::query_with(AssertSqlSafe(sql), conditions.arguments).fetch(&self.store.readers);
+        let text = format!("{}{} order by {order}", self.select(definition)?, conditions.text);
+        let mut rows = conditions.query(text).stream(&self.store.readers)?;
         let mut batch = Vec::with_capacity(AT_A_TIME);
-        while let Some(row) = next(&mut rows).await {
+        while let Some(row) = rows.next().await {
             batch.push(self.row(register, definition, &row?)?);
             if batch.len() == AT_A_TIME {
                 let full = std::mem::replace(&mut batch, Vec::with_capacity(AT_A_TIME));
@@ -102,15 +94,14 @@ impl Reader {
             Entity::Level(_) => "t._division".to_owned(),
             Entity::Register(parent) => {
                 let parent = self.register(parent)?;
-                let key = parent.key.and_then(|key| parent.fields.get(usize::from(key)));
-                let key = key.map_or_else(|| "_id".to_owned(), |key| format!("\"{}\"", key.id));
+                let key = schema::key_column(parent);
                 format!("(select p.{key} from {} p where p._id = t._parent)", schema::table(parent))
             }
         };
         Ok(format!("select t.*, cast({owner} as text) as _owner from {} t", schema::table(register)))
     }
 
-    fn row(&self, register: RegisterId, definition: &Register, row: &SqliteRow) -> Result<Row, StoreError> {
+    fn row(&self, register: RegisterId, definition: &Register, row: &database::Row) -> Result<Row, StoreError> {
         let owner: Option<String> = row.try_get("_owner")?;
         Ok(Row { record: self.record(register, definition, row)?, owner: owner.unwrap_or_default() })
     }
@@ -131,8 +122,4 @@ fn place(register: &Register) -> String {
         (_, Entity::Level(_)) => "_division, _period, _id".to_owned(),
         _ => "_id".to_owned(),
     }
-}
-
-async fn next<S: Stream + ?Sized>(stream: &mut Pin<Box<S>>) -> Option<S::Item> {
-    std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await
 }

@@ -1,9 +1,8 @@
 //! Determination runs and what changed between them.
 
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
+use crate::database::{Row, sql};
 use crate::{Store, StoreError};
 
 /// A run.
@@ -48,7 +47,7 @@ pub struct Difference {
     pub examples: Vec<String>,
 }
 
-fn run(row: &SqliteRow) -> Result<Run, sqlx::Error> {
+fn run(row: &Row) -> Result<Run, sqlx::Error> {
     Ok(Run {
         id: row.try_get("id")?,
         as_of: row.try_get::<i64, _>("as_of")? as i32,
@@ -71,8 +70,13 @@ impl Store {
     /// The database refuses.
     pub async fn record_run(&self, run: &Run, differences: &[Difference]) -> Result<(), StoreError> {
         let mut connection = self.free_writer().await;
-        let mut transaction = sqlx::Connection::begin(&mut *connection).await?;
-        sqlx::query("insert or replace into run values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        connection.begin().await?;
+        sql(
+            "insert into run values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set \
+             as_of = excluded.as_of, state = excluded.state, started = excluded.started, finished = excluded.finished, \
+             policy_hash = excluded.policy_hash, snapshot_hash = excluded.snapshot_hash, overrides = excluded.overrides, \
+             folder = excluded.folder, summary = excluded.summary, journal_seq = excluded.journal_seq",
+        )
             .bind(&run.id)
             .bind(i64::from(run.as_of))
             .bind(&run.state)
@@ -84,20 +88,21 @@ impl Store {
             .bind(&run.folder)
             .bind(&run.summary)
             .bind(run.journal_seq)
-            .execute(&mut *transaction)
+            .execute(&mut *connection)
             .await?;
         for difference in differences {
-            sqlx::query("insert or replace into difference values (?, ?, ?, ?, ?, ?)")
-                .bind(&run.id)
-                .bind(&difference.variable)
-                .bind(&difference.entity)
-                .bind(&difference.change)
-                .bind(difference.count)
-                .bind(serde_json::to_string(&difference.examples)?)
-                .execute(&mut *transaction)
-                .await?;
+            sql("insert into difference values (?, ?, ?, ?, ?, ?) on conflict (run, variable, change) do update set \
+                 entity = excluded.entity, count = excluded.count, examples = excluded.examples")
+            .bind(&run.id)
+            .bind(&difference.variable)
+            .bind(&difference.entity)
+            .bind(&difference.change)
+            .bind(difference.count)
+            .bind(serde_json::to_string(&difference.examples)?)
+            .execute(&mut *connection)
+            .await?;
         }
-        transaction.commit().await?;
+        connection.run("commit").await?;
         Ok(())
     }
 
@@ -106,7 +111,7 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn runs(&self) -> Result<Vec<Run>, StoreError> {
-        let rows = sqlx::query("select * from run order by started desc, id desc").fetch_all(&self.readers).await?;
+        let rows = sql("select * from run order by started desc, id desc").fetch_all(&self.readers).await?;
         Ok(rows.iter().map(run).collect::<Result<_, _>>()?)
     }
 
@@ -115,7 +120,7 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn differences(&self, run: &str) -> Result<Vec<Difference>, StoreError> {
-        let rows = sqlx::query("select * from difference where run = ? order by variable, change")
+        let rows = sql("select * from difference where run = ? order by variable, change")
             .bind(run)
             .fetch_all(&self.readers)
             .await?;
@@ -126,7 +131,7 @@ impl Store {
                     entity: row.try_get("entity")?,
                     change: row.try_get("change")?,
                     count: row.try_get("count")?,
-                    examples: serde_json::from_str(row.try_get("examples")?)?,
+                    examples: serde_json::from_str(&row.try_get::<String, _>("examples")?)?,
                 })
             })
             .collect()
@@ -139,7 +144,7 @@ impl Store {
     /// The database refuses.
     pub async fn fail_interrupted_runs(&self) -> Result<(), StoreError> {
         let mut connection = self.free_writer().await;
-        sqlx::query("update run set state = 'failed', summary = 'interrupted' where state = 'running'")
+        sql("update run set state = 'failed', summary = 'interrupted' where state = 'running'")
             .execute(&mut *connection)
             .await?;
         Ok(())

@@ -2,8 +2,8 @@
 
 use bangfu_policy::model::RegisterId;
 use serde_json::json;
-use sqlx::Row;
 
+use crate::database::sql;
 use crate::{Change, Reader, StoreError};
 
 /// A query with a name.
@@ -26,7 +26,7 @@ impl Change {
     /// The database refuses.
     pub async fn save_query(&mut self, register: RegisterId, name: &str, query: &str) -> Result<(), StoreError> {
         let id = self.register(register)?.id.clone();
-        sqlx::query(
+        sql(
             "insert into saved_query (register, name, query, actor, at) values (?, ?, ?, ?, ?) \
              on conflict (register, name) do update set query = excluded.query, actor = excluded.actor, at = excluded.at",
         )
@@ -46,7 +46,7 @@ impl Change {
     /// There is none, or the database refuses.
     pub async fn forget_query(&mut self, register: RegisterId, query: i64) -> Result<(), StoreError> {
         let id = self.register(register)?.id.clone();
-        let row = sqlx::query("delete from saved_query where id = ? and register = ? returning name, query")
+        let row = sql("delete from saved_query where id = ? and register = ? returning name, query")
             .bind(query)
             .bind(&id)
             .fetch_optional(&mut *self.connection)
@@ -66,7 +66,7 @@ impl Reader {
         if !self.scope.sees(register) {
             return Ok(Vec::new());
         }
-        let rows = sqlx::query("select id, name, query, actor from saved_query where register = ? order by name")
+        let rows = sql("select id, name, query, actor from saved_query where register = ? order by name")
             .bind(&self.register(register)?.id)
             .fetch_all(&self.store.readers)
             .await?;

@@ -4,15 +4,17 @@
 
 use bangfu_policy::model::{Entity, Field, FieldType, Pack, Register, RegisterKind};
 
+use sha2::{Digest as _, Sha256};
+
+use crate::database::{Dialect, Query, sql};
+
 /// Tables of the system. `division` and `run` are current state; `journal` only grows.
-pub(crate) const SYSTEM: &str = "
+const SYSTEM: &str = "
 create table if not exists journal (
   seq integer primary key, at integer not null, actor text not null, reason text not null, action text not null,
   register text not null, record integer, division text not null, body text not null, previous blob not null,
   hash blob not null);
 create index if not exists journal_record on journal (register, record);
-create trigger if not exists journal_no_update before update on journal begin select raise(abort, 'the journal only grows'); end;
-create trigger if not exists journal_no_delete before delete on journal begin select raise(abort, 'the journal only grows'); end;
 create table if not exists touched (
   register text not null, part text not null, seq integer not null, primary key (register, part)) without rowid;
 create table if not exists division (
@@ -39,7 +41,7 @@ create index if not exists attachment_record on attachment (register, record);
 create index if not exists attachment_hash on attachment (hash);
 create table if not exists account (
   id integer primary key autoincrement, login text not null unique, name text not null, secret text not null,
-  factor blob, factor_step integer not null, blocked integer not null, failed integer not null,
+  factor blob, factor_step integer not null, blocked boolean not null, failed integer not null,
   locked_until integer not null, made integer not null);
 create table if not exists held (
   id integer primary key autoincrement, account integer not null references account, role text not null,
@@ -47,7 +49,7 @@ create table if not exists held (
 create index if not exists held_account on held (account);
 create table if not exists session (
   hash blob primary key, account integer not null references account, held integer, kind text not null,
-  name text not null, writes integer not null, made integer not null, seen integer not null, expires integer not null) without rowid;
+  name text not null, writes boolean not null, made integer not null, seen integer not null, expires integer not null) without rowid;
 create index if not exists session_account on session (account);
 create table if not exists looked (
   id integer primary key autoincrement, at integer not null, register text not null, record integer not null,
@@ -65,10 +67,42 @@ create table if not exists case_event (
   act text not null, account integer not null, actor text not null, at integer not null, note text not null,
   body text not null);
 create index if not exists case_event_case on case_event (case_file);
+create index if not exists case_event_act on case_event (act, at);
+create table if not exists job (
+  id text primary key, owner integer not null, register text not null, name text not null, size integer not null,
+  file text not null, language text not null, state text not null, outlook text not null, worker text not null,
+  at integer not null) without rowid;
+create table if not exists deputy (
+  id integer primary key autoincrement, held integer not null references held, deputy integer references account,
+  first_day integer not null, last_day integer not null, said integer not null, ended integer);
+create index if not exists deputy_held on deputy (held);
+create index if not exists deputy_deputy on deputy (deputy);
 create table if not exists saved_query (
   id integer primary key autoincrement, register text not null, name text not null, query text not null,
   actor text not null, at integer not null, unique (register, name));
 ";
+
+/// Statements that make the tables of the system where they are missing.
+pub(crate) fn system(dialect: Dialect) -> String {
+    format!("{}{}", dialect.table(SYSTEM), dialect.only_grows("journal"))
+}
+
+/// Name of an index of a register, at most 63 bytes as PostgreSQL has it: of a longer one the beginning and a hash.
+fn index_name(register: &Register, name: &str) -> String {
+    const MOST: usize = 63;
+    let whole = format!("i_{}_{name}", register.id);
+    if whole.len() <= MOST {
+        return whole;
+    }
+    let hash: String = Sha256::digest(&whole).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}_{hash}", whole.get(..MOST - 17).unwrap_or_default())
+}
+
+/// The field whose unique index has a name; none for the index over what records belong to.
+pub(crate) fn indexed(register: &Register, index: &str) -> Vec<u16> {
+    let named = |(_, field): &(usize, &Field)| index_name(register, &field.id) == index;
+    register.fields.iter().enumerate().filter(named).map(|(position, _)| position as u16).collect()
+}
 
 /// Name of a register's table, quoted.
 pub(crate) fn table(register: &Register) -> String {
@@ -102,10 +136,15 @@ pub(crate) fn kind(pack: &Pack, field: &Field) -> String {
     format!("{ty}{}", if field.secret { " secret" } else { "" })
 }
 
-/// `create table` and its indexes.
+/// Column of the key, quoted; the id for registers without key.
+pub(crate) fn key_column(register: &Register) -> String {
+    let key = register.key.and_then(|key| register.fields.get(key as usize));
+    key.map_or_else(|| "_id".to_owned(), |key| format!("\"{}\"", key.id))
+}
+
+/// `create table` and its indexes, in the words of SQLite.
 pub fn create(register: &Register) -> Vec<String> {
     let table = table(register);
-    let id = &register.id;
     let columns: String =
         register.fields.iter().map(|field| format!(",\n  \"{}\" {}", field.id, sql_type(field))).collect();
     let mut statements = vec![format!(
@@ -114,7 +153,7 @@ pub fn create(register: &Register) -> Vec<String> {
     )];
     let index = |name: &str, unique: bool, columns: &str| {
         let unique = if unique { "unique " } else { "" };
-        format!("create {unique}index if not exists \"i_{id}_{name}\" on {table} ({columns})")
+        format!("create {unique}index if not exists \"{}\" on {table} ({columns})", index_name(register, name))
     };
     for field in &register.fields {
         let key = register.key.and_then(|key| register.fields.get(key as usize)).is_some_and(|key| key.id == field.id);
@@ -140,14 +179,27 @@ pub fn create(register: &Register) -> Vec<String> {
     statements
 }
 
-/// The id after the highest that any record of a register had, where that is not the database's own choice: ids of
-/// removed records are not given again, because the journal tells of them. Binds the register's id.
+/// The id of a register's next record: after the highest that any record of it had, because the journal tells of removed
+/// ones. Binds the register's id.
 pub(crate) fn next_id(register: &Register) -> String {
     let table = table(register);
     format!(
-        "select case when (select max(record) from journal where register = ?1) > (select coalesce(max(_id), 0) from {table}) \
-         then (select max(record) from journal where register = ?1) + 1 end"
+        "select 1 + case when told > there then told else there end from (select coalesce((select max(record) from \
+         journal where register = ?1), 0) as told, coalesce((select max(_id) from {table}), 0) as there) as highest"
     )
+}
+
+/// A record is found by a word.
+pub(crate) fn token(token: String, register: i64, record: i64) -> Query {
+    sql("insert into search values (?, ?, ?) on conflict do nothing").bind(token).bind(register).bind(record)
+}
+
+/// The snapshot of a part is no longer current.
+pub(crate) fn touch(register: &str, part: &str, seq: i64) -> Query {
+    sql("insert into touched values (?, ?, ?) on conflict (register, part) do update set seq = excluded.seq")
+        .bind(register)
+        .bind(part)
+        .bind(seq)
 }
 
 /// `alter table … add column`.

@@ -52,10 +52,12 @@ impl Scope {
 
     /// The prefix that a query must carry: the narrower of the scope and what is asked for; `None`: nothing is seen.
     pub fn narrowed(&self, register: RegisterId, asked: Option<&str>) -> Option<String> {
-        let asked = asked.unwrap_or_default();
-        if !self.sees(register) {
-            None
-        } else if asked.starts_with(&self.division) {
+        if self.sees(register) { self.place(asked.unwrap_or_default()) } else { None }
+    }
+
+    /// The narrower of the scope's division and the one asked for; `None`: they do not meet.
+    pub fn place(&self, asked: &str) -> Option<String> {
+        if asked.starts_with(&self.division) {
             Some(asked.to_owned())
         } else if self.division.starts_with(asked) {
             Some(self.division.clone())

@@ -1,10 +1,9 @@
 //! Sessions of people, tokens of programs, one-time links, and who looked at what.
 
 use serde::Serialize;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
 use crate::accounts::account;
+use crate::database::{Row, sql};
 use crate::{Account, Store, StoreError};
 
 /// A session, a token or a link: whoever brings the text that hashes to it is the account.
@@ -53,7 +52,7 @@ pub struct Look {
 /// Precision of [`Session::seen`]: a session that is used does not write each time.
 const MINUTE: i64 = 60_000;
 
-fn session(row: &SqliteRow) -> Result<Session, sqlx::Error> {
+fn session(row: &Row) -> Result<Session, sqlx::Error> {
     Ok(Session {
         hash: row.try_get("hash")?,
         account: row.try_get("account")?,
@@ -77,8 +76,8 @@ impl Store {
     /// The database refuses.
     pub async fn begin_session(&self, session: &Session) -> Result<(), StoreError> {
         let mut writer = self.free_writer().await;
-        sqlx::query("delete from session where expires < ?").bind(session.made).execute(&mut *writer).await?;
-        sqlx::query("insert into session values (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        sql("delete from session where expires < ?").bind(session.made).execute(&mut *writer).await?;
+        sql("insert into session values (?, ?, ?, ?, ?, ?, ?, ?, ?)")
             .bind(&session.hash)
             .bind(session.account)
             .bind(session.held)
@@ -99,12 +98,12 @@ impl Store {
     /// The database refuses.
     pub async fn session(&self, hash: &[u8], now: i64, idle: i64) -> Result<Option<(Session, Account)>, StoreError> {
         let text = format!("select {COLUMNS} from session s where s.hash = ? and s.expires > ?");
-        let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(hash).bind(now).fetch_optional(&self.readers).await?;
+        let row = sql(text).bind(hash).bind(now).fetch_optional(&self.readers).await?;
         let Some(found) = row.as_ref().map(session).transpose()? else { return Ok(None) };
         if found.kind == "site" && now - found.seen > idle {
             return Ok(None);
         }
-        let row = sqlx::query("select * from account where id = ? and not blocked")
+        let row = sql("select * from account where id = ? and not blocked")
             .bind(found.account)
             .fetch_optional(&self.readers)
             .await?;
@@ -114,7 +113,7 @@ impl Store {
             && let Some(mut writer) = self.writer_if_free().await
         {
             let set = "update session set seen = ? where hash = ?";
-            sqlx::query(set).bind(now).bind(hash).execute(&mut *writer).await?;
+            sql(set).bind(now).bind(hash).execute(&mut *writer).await?;
         }
         Ok(Some((found, owner)))
     }
@@ -126,7 +125,7 @@ impl Store {
     pub async fn sessions(&self, account: i64) -> Result<Vec<Session>, StoreError> {
         let text =
             format!("select {COLUMNS} from session s where s.account = ? and s.kind <> 'link' order by s.made desc");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(text)).bind(account).fetch_all(&self.readers).await?;
+        let rows = sql(text).bind(account).fetch_all(&self.readers).await?;
         Ok(rows.iter().map(session).collect::<Result<_, _>>()?)
     }
 
@@ -137,7 +136,7 @@ impl Store {
     pub async fn end_session(&self, account: i64, hash: &[u8]) -> Result<bool, StoreError> {
         let mut writer = self.free_writer().await;
         let text = "delete from session where account = ? and hash = ?";
-        Ok(sqlx::query(text).bind(account).bind(hash).execute(&mut *writer).await?.rows_affected() > 0)
+        Ok(sql(text).bind(account).bind(hash).execute(&mut *writer).await? > 0)
     }
 
     /// Ends all sessions of an account but one.
@@ -147,7 +146,7 @@ impl Store {
     pub async fn end_other_sessions(&self, account: i64, hash: &[u8]) -> Result<u64, StoreError> {
         let mut writer = self.free_writer().await;
         let text = "delete from session where account = ? and hash <> ? and kind <> 'token'";
-        Ok(sqlx::query(text).bind(account).bind(hash).execute(&mut *writer).await?.rows_affected())
+        Ok(sql(text).bind(account).bind(hash).execute(&mut *writer).await?)
     }
 
     /// Chooses the role that a session acts in.
@@ -157,7 +156,7 @@ impl Store {
     pub async fn act_as(&self, hash: &[u8], held: i64) -> Result<(), StoreError> {
         let mut writer = self.free_writer().await;
         let text = "update session set held = ? where hash = ?";
-        sqlx::query(text).bind(held).bind(hash).execute(&mut *writer).await?;
+        sql(text).bind(held).bind(hash).execute(&mut *writer).await?;
         Ok(())
     }
 
@@ -166,27 +165,24 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn looked(&self, looks: &[Look]) -> Result<(), StoreError> {
-        use sqlx::Executor;
         if looks.is_empty() {
             return Ok(());
         }
         let mut writer = self.free_writer().await;
-        writer.execute("begin immediate").await?;
+        writer.begin().await?;
         for look in looks {
-            sqlx::query(
-                "insert into looked (at, register, record, account, role, what, reason) values (?, ?, ?, ?, ?, ?, ?)",
-            )
-            .bind(look.at)
-            .bind(&look.register)
-            .bind(look.record)
-            .bind(&look.account)
-            .bind(&look.role)
-            .bind(&look.what)
-            .bind(&look.reason)
-            .execute(&mut *writer)
-            .await?;
+            sql("insert into looked (at, register, record, account, role, what, reason) values (?, ?, ?, ?, ?, ?, ?)")
+                .bind(look.at)
+                .bind(&look.register)
+                .bind(look.record)
+                .bind(&look.account)
+                .bind(&look.role)
+                .bind(&look.what)
+                .bind(&look.reason)
+                .execute(&mut *writer)
+                .await?;
         }
-        writer.execute("commit").await?;
+        writer.run("commit").await?;
         Ok(())
     }
 
@@ -195,13 +191,13 @@ impl Store {
     /// # Errors
     /// The database refuses.
     pub async fn looks(&self, register: &str, record: i64, most: i64) -> Result<Vec<Look>, StoreError> {
-        let rows = sqlx::query("select * from looked where register = ? and record = ? order by id desc limit ?")
+        let rows = sql("select * from looked where register = ? and record = ? order by id desc limit ?")
             .bind(register)
             .bind(record)
             .bind(most)
             .fetch_all(&self.readers)
             .await?;
-        let look = |row: &SqliteRow| {
+        let look = |row: &Row| {
             Ok(Look {
                 at: row.try_get("at")?,
                 register: row.try_get("register")?,

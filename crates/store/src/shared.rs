@@ -5,9 +5,9 @@
 
 use bangfu_policy::model::{Entity, Register, RegisterId};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
 use crate::change::Change;
+use crate::database::sql;
 use crate::{StoreError, schema};
 
 /// Refuses a change by hand of what the system keeps.
@@ -31,38 +31,40 @@ impl Change {
             let others = if shared.apart { "count(distinct _parent)" } else { "count(*)" };
             let own = &shared.field;
             truths.push(format!(
-                "coalesce(\"{own}\" in (select \"{own}\" from {above} where \"{own}\" is not null \
-                 group by \"{own}\" having {others} > 1), 0) as \"{id}\""
+                "case when \"{own}\" in (select \"{own}\" from {above} where \"{own}\" is not null \
+                 group by \"{own}\" having {others} > 1) then 1 else 0 end as \"{id}\""
             ));
             names.push_str(&format!(", \"{id}\""));
-            differ.push_str(&format!(" or t.\"{id}\" is not w.\"{id}\""));
+            differ.push_str(&format!(" or t.\"{id}\" is distinct from w.\"{id}\""));
         }
-        let any = definition.fields.iter().map(|field| format!("\"{}\"", field.id)).collect::<Vec<_>>().join(" or ");
+        let any =
+            definition.fields.iter().map(|field| format!("\"{}\" = 1", field.id)).collect::<Vec<_>>().join(" or ");
         let connection = &mut *self.connection;
-        connection.execute("drop table if exists temp.shared").await?;
+        connection.run("drop table if exists shared_now").await?;
         let found = format!(
-            "create temp table shared as select * from (select _id as record, _division as place, {} from {above}) where {any}",
+            "create temp table shared_now as \
+             select * from (select _id as record, _division as place, {} from {above}) as every where {any}",
             truths.join(", ")
         );
-        connection.execute(AssertSqlSafe(found)).await?;
+        connection.run(found).await?;
         let changed = format!(
-            "select (select count(*) from temp.shared) as kept, \
-             exists (select 1 from temp.shared w left join {table} t on t._parent = w.record where t._id is null{differ}) \
-             or exists (select 1 from {table} t where t._parent not in (select record from temp.shared)) as changed"
+            "select (select count(*) from shared_now) as kept, \
+             exists (select 1 from shared_now w left join {table} t on t._parent = w.record where t._id is null{differ}) \
+             or exists (select 1 from {table} t where t._parent not in (select record from shared_now)) as changed"
         );
-        let row = connection.fetch_one(AssertSqlSafe(changed)).await?;
+        let row = sql(changed).fetch_one(&mut *connection).await?;
         let (kept, changed): (i64, bool) = (row.try_get("kept")?, row.try_get("changed")?);
         if changed {
             let seq = self.seq + 1;
-            connection.execute(AssertSqlSafe(format!("delete from {table}"))).await?;
+            connection.run(format!("delete from {table}")).await?;
             connection
-                .execute(AssertSqlSafe(format!(
-                    "insert into {table} (_version, _parent, _division, _changed{names}) \
-                     select 1, record, place, {seq}{names} from temp.shared order by record"
-                )))
+                .run(format!(
+                    "insert into {table} (_id, _version, _parent, _division, _changed{names}) \
+                     select row_number() over (order by record), 1, record, place, {seq}{names} from shared_now"
+                ))
                 .await?;
         }
-        self.connection.execute("drop table temp.shared").await?;
+        self.connection.run("drop table shared_now").await?;
         if !changed {
             return Ok(None);
         }

@@ -1,4 +1,4 @@
-//! The store over a real file: loads, journal, scope, secrets, search, and a process that is killed in the middle.
+//! The store over a real file, or a real server: loads, journal, scope, secrets, search, and a process that is killed in the middle.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,11 +8,17 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use bangfu_policy::model::{Pack, RegisterId, Value};
 use bangfu_policy::{SourceFile, load};
 use bangfu_store::{
-    Actor, Duplicates, Filter, ListQuery, Operator, Reader, RecordId, Scope, SecretKeys, Store, StoreError,
+    Actor, Address, Duplicates, Filter, ListQuery, Operator, Reader, RecordId, Scope, SecretKeys, Store, StoreError,
 };
 
+#[path = "main/behind.rs"]
+mod behind;
+#[path = "main/both.rs"]
+mod both;
 #[path = "main/edits.rs"]
 mod edits;
+#[path = "main/place.rs"]
+mod place;
 #[path = "main/shared.rs"]
 mod shared;
 
@@ -51,7 +57,7 @@ fn pack() -> Arc<Pack> {
 
 async fn open(folder: &Path) -> Store {
     let keys = SecretKeys::open_or_create(&folder.join("keys")).unwrap();
-    Store::open(&folder.join("registry.sqlite"), pack(), keys).await.unwrap()
+    Store::open(&place::address(folder).await, pack(), keys).await.unwrap()
 }
 
 fn batch(columns: &[(&str, &[&str])]) -> RecordBatch {
@@ -170,8 +176,8 @@ async fn secrets_are_sealed_masked_and_findable() {
     let store = open(folder.path()).await;
     load_all(&store, "household", &households(2, "1101"), Duplicates::Refuse).await;
     store.close().await.unwrap();
-    let bytes = std::fs::read(folder.path().join("registry.sqlite")).unwrap();
-    assert!(!bytes.windows(11).any(|window| window == b"13800000000"), "the number stands in the file");
+    assert_eq!(behind::holding(folder.path(), "13800000000").await, 0, "the number stands in the database");
+    assert_eq!(behind::holding(folder.path(), "乌云其其格").await, 2, "names stand there");
     let store = open(folder.path()).await;
     let household = register(&store, "household");
     let filter = Filter { field: 2, operator: Operator::In, values: vec![Value::Text("13800000000".into())] };
@@ -235,12 +241,10 @@ async fn the_journal_cannot_be_changed_unnoticed() {
     assert_eq!(store.verify_journal().await.unwrap(), 3);
     store.close().await.unwrap();
     drop(store);
-    let url = format!("sqlite://{}", folder.path().join("registry.sqlite").display());
-    let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-    assert!(sqlx::query("update journal set reason = 'x' where seq = 2").execute(&pool).await.is_err());
-    sqlx::query("drop trigger journal_no_update").execute(&pool).await.unwrap();
-    sqlx::query("update journal set reason = 'x' where seq = 2").execute(&pool).await.unwrap();
-    pool.close().await;
+    let byte = "update journal set reason = 'x' where seq = 2";
+    assert!(behind::run(folder.path(), byte).await.is_err(), "the database itself refuses");
+    behind::unguard(folder.path()).await;
+    behind::run(folder.path(), byte).await.unwrap();
     let store = open(folder.path()).await;
     let broken = store.verify_journal().await.unwrap_err();
     assert!(matches!(broken, StoreError::Journal { seq: 2, .. }), "{broken}");

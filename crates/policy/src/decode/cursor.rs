@@ -103,11 +103,7 @@ impl<'n> Cursor<'n> {
 
     /// A list; a single value counts as a list of one.
     pub(super) fn list(&mut self, key: &'static str) -> Vec<&'n Node> {
-        match self.node(key) {
-            None => Vec::new(),
-            Some(Node { data: Data::List(items), .. }) => items.iter().collect(),
-            Some(one) => vec![one],
-        }
+        self.node(key).map(Node::items).unwrap_or_default()
     }
 
     /// A list of texts.

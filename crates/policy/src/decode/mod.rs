@@ -7,13 +7,17 @@
 
 mod boards;
 mod books;
+mod calendar;
 mod cases;
 mod codes;
 mod cursor;
+mod escalation;
 mod indicators;
+mod notices;
 mod parameters;
 mod places;
 mod procedures;
+mod public;
 mod registers;
 mod rules;
 mod screens;
@@ -41,8 +45,9 @@ pub struct SourceFile {
 }
 
 /// Keys of the maps at the top of files.
-pub(crate) const SECTIONS: [&str; 18] = [
+pub(crate) const SECTIONS: [&str; 20] = [
     "policy",
+    "calendar",
     "articles",
     "divisions",
     "codes",
@@ -59,6 +64,7 @@ pub(crate) const SECTIONS: [&str; 18] = [
     "views",
     "exemptions",
     "screens",
+    "public",
     "tests",
 ];
 
@@ -154,6 +160,7 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
         report.say(&head[1].place, "`policy:` stands twice", "keep one of them");
     }
     report.languages.clone_from(&pack.policy.languages);
+    calendar::calendar(pack, &section(roots, "calendar"), report);
     structure::divisions(pack, &section(roots, "divisions"), report);
     structure::articles(pack, &entries(roots, "articles", report), report);
     report.clauses =
@@ -190,6 +197,7 @@ fn fill(pack: &mut Pack, roots: &[Node], files: &[&SourceFile], report: &mut Rep
     procedures::procedures(pack, &entries(roots, "procedures", report), report);
     pack.views = boards::views(pack, &entries(roots, "views", report), report);
     pack.exemptions = boards::exemptions(pack, &section(roots, "exemptions"), report);
+    pack.public = public::public(pack, &section(roots, "public"), &indicator_ids, report);
     cases::cases(pack, &section(roots, "tests"), report);
 }
 
@@ -209,6 +217,7 @@ fn empty(hash: String) -> Pack {
             currency_code: String::new(),
             currency_symbol: crate::model::Text::new(),
         },
+        calendar: crate::model::Calendar::default(),
         levels: Vec::new(),
         articles: Vec::new(),
         codes: Vec::new(),
@@ -225,6 +234,7 @@ fn empty(hash: String) -> Pack {
         views: Vec::new(),
         exemptions: None,
         screens: Screens::default(),
+        public: crate::model::Public::default(),
         tests: Vec::new(),
         graph: Graph::default(),
         phrases: std::collections::BTreeMap::new(),

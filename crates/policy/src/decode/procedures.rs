@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use super::Entries;
 use super::boards::{level_named, nearest_of};
 use super::cursor::{Cursor, Report, is_id, languages};
+use super::escalation;
 use super::indicators::fraction;
+use super::notices::notice;
 use super::structure::clauses;
 use super::tree::{Data, Node};
 use crate::ir::Type;
 use crate::model::{
-    Asks, Effect, Entity, FieldType, LevelId, Notice, Pack, Place, Procedure, RegisterId, Right, Role, RoleId, Set,
-    Step, StepKind, VariableId,
+    Asks, Effect, Entity, Field, FieldType, LevelId, Pack, Place, Procedure, RegisterId, Right, Role, RoleId, Rung,
+    Set, Step, StepKind, VariableId,
 };
 use crate::value::parse;
 
@@ -105,7 +107,8 @@ pub(super) fn procedures(pack: &mut Pack, entries: &Entries<'_>, report: &mut Re
         let subject = subject(pack, &mut cursor, report);
         let together = level(pack, &mut cursor, "together", false, report);
         let begins = cursor.text("begins", report).and_then(|(name, at)| begins(pack, subject, &name, at, report));
-        let steps = steps(pack, &mut cursor, report);
+        let ladder = cursor.node("escalates").map(|node| escalation::ladder(pack, node, report));
+        let steps = steps(pack, &mut cursor, ladder.as_deref().unwrap_or_default(), report);
         let then = match cursor.node("then") {
             Some(node) => then(pack, subject, node, report),
             None => Vec::new(),
@@ -178,7 +181,7 @@ fn begins(pack: &Pack, of: Option<Entity>, name: &str, place: &Place, report: &m
     found
 }
 
-fn steps(pack: &Pack, cursor: &mut Cursor<'_>, report: &mut Report) -> Vec<Step> {
+fn steps(pack: &Pack, cursor: &mut Cursor<'_>, ladder: &[Rung], report: &mut Report) -> Vec<Step> {
     let nodes = cursor.list("steps");
     if nodes.is_empty() {
         report.say(
@@ -193,11 +196,11 @@ fn steps(pack: &Pack, cursor: &mut Cursor<'_>, report: &mut Report) -> Vec<Step>
         _ => None,
     };
     let ids: Vec<String> = nodes.iter().map(|node| id_of(node).unwrap_or_default()).collect();
-    let step = |(at, node): (usize, &&Node)| step(pack, &ids, at, node, report);
+    let step = |(at, node): (usize, &&Node)| step(pack, (&ids, ladder), at, node, report);
     nodes.iter().enumerate().filter_map(step).collect()
 }
 
-fn step(pack: &Pack, ids: &[String], at: usize, node: &Node, report: &mut Report) -> Option<Step> {
+fn step(pack: &Pack, (ids, ladder): (&[String], &[Rung]), at: usize, node: &Node, report: &mut Report) -> Option<Step> {
     let mut cursor = Cursor::new(node, "a step", report)?;
     let (id, place) = cursor.required_text("id", report)?;
     if !is_id(&id, false) {
@@ -212,6 +215,10 @@ fn step(pack: &Pack, ids: &[String], at: usize, node: &Node, report: &mut Report
     let lasts = days(&mut cursor, "days", report);
     let within = days(&mut cursor, "within", report);
     let working = cursor.flag("working", report);
+    if working && !pack.calendar.has_free_days() {
+        let advice = "add `calendar: {utc_offset: …, working_days: […]}`";
+        report.say(&node.place, "the pack does not say which days are working days", advice);
+    }
     let evidence = cursor.list("evidence").into_iter().map(|node| languages(node, "evidence", true, report)).collect();
     let mut share = |key: &'static str, report: &mut Report| {
         let (text, place) = cursor.text(key, report)?;
@@ -230,7 +237,9 @@ fn step(pack: &Pack, ids: &[String], at: usize, node: &Node, report: &mut Report
     let others_than = others.iter().filter_map(|(name, place)| named(name, place, report)).collect();
     let back_to = cursor.text("back_to", report).and_then(|(name, place)| named(&name, place, report));
     let objection = cursor.text("objection", report).and_then(|(name, place)| named(&name, place, report));
+    let own = cursor.node("escalates").map(|node| escalation::ladder(pack, node, report));
     cursor.finish(report);
+    let escalates = escalation::above(pack, role?, own.as_deref().unwrap_or(ladder));
     Some(Step {
         id,
         title,
@@ -245,15 +254,21 @@ fn step(pack: &Pack, ids: &[String], at: usize, node: &Node, report: &mut Report
         majority,
         back_to,
         objection,
+        escalates,
     })
 }
 
 fn role(pack: &Pack, cursor: &mut Cursor<'_>, report: &mut Report) -> Option<RoleId> {
     let (name, place) = cursor.required_text("role", report)?;
+    role_named(pack, &name, place, report)
+}
+
+/// The role of this name.
+pub(super) fn role_named(pack: &Pack, name: &str, place: &Place, report: &mut Report) -> Option<RoleId> {
     let found = pack.roles.iter().position(|role| role.id == name);
     if found.is_none() {
         let known = pack.roles.iter().map(|role| role.id.as_str());
-        report.say(place, format!("there is no role `{name}`"), nearest_of(&name, known, "define it under `roles:`"));
+        report.say(place, format!("there is no role `{name}`"), nearest_of(name, known, "define it under `roles:`"));
     }
     found.map(|n| RoleId(n as u16))
 }
@@ -268,7 +283,7 @@ fn kind(cursor: &mut Cursor<'_>, report: &mut Report) -> Option<StepKind> {
     found
 }
 
-fn days(cursor: &mut Cursor<'_>, key: &'static str, report: &mut Report) -> Option<u16> {
+pub(super) fn days(cursor: &mut Cursor<'_>, key: &'static str, report: &mut Report) -> Option<u16> {
     let (text, place) = cursor.text(key, report)?;
     let days = text.parse().ok().filter(|days| *days > 0);
     if days.is_none() {
@@ -287,7 +302,7 @@ fn then(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) 
 }
 
 /// Fields of the subject, by name; secret ones are refused where they would be shown.
-fn named_fields(
+pub(super) fn named_fields(
     pack: &Pack,
     subject: Option<Entity>,
     names: &[(String, &Place)],
@@ -316,17 +331,6 @@ fn named_fields(
     found
 }
 
-/// `notice: {words: …, shows: [head_name], phone: "12317"}`
-fn notice(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) -> Option<Notice> {
-    let mut cursor = Cursor::new(node, "`notice`", report)?;
-    let words = cursor.title("words", report);
-    let names = cursor.texts("shows", report);
-    let shows = named_fields(pack, subject, &names, true, report);
-    let phone = cursor.required_text("phone", report).map(|(phone, _)| phone);
-    cursor.finish(report);
-    Some(Notice { words, shows, phone: phone? })
-}
-
 /// `asks: {fields: [content], set: {received_on: today}}`
 fn asks(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) -> Option<Asks> {
     let mut cursor = Cursor::new(node, "`asks`", report)?;
@@ -341,8 +345,30 @@ fn asks(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) 
         report.say(&node.place, "the subject does not lie in a division itself", "take a register of a level");
     }
     let set = cursor.node("set").map(|node| fields(pack, register, node, "set", report)).unwrap_or_default();
+    let mark = cursor.text("mark", report).and_then(|(name, place)| mark(pack, register, &asked, &name, place, report));
     cursor.finish(report);
-    Some(Asks { fields: asked, set })
+    Some(Asks { fields: asked, set, mark })
+}
+
+/// The field of a mark: a code that the form does not ask for already.
+fn mark(
+    pack: &Pack,
+    register: RegisterId,
+    asked: &[u16],
+    name: &str,
+    place: &Place,
+    report: &mut Report,
+) -> Option<u16> {
+    let fields = pack.registers.get(register.index()).map(|r| r.fields.as_slice()).unwrap_or_default();
+    let fits = |field: &Field| matches!(field.ty, FieldType::Code(_)) && !field.secret;
+    let found = fields.iter().position(|field| field.id == name && fits(field)).map(|at| at as u16);
+    if found.is_none_or(|at| asked.contains(&at)) {
+        let known = fields.iter().filter(|field| fits(field)).map(|field| field.id.as_str());
+        let advice = nearest_of(name, known, "name a code field that `fields` does not ask for");
+        report.say(place, format!("`mark: {name}` is no field for a mark"), advice);
+        return None;
+    }
+    found
 }
 
 /// `adds: {label: {kind: dibao, start: today}}`, `ends: {label: {where: {kind: dibao, ended: null}, set: {ended: today}}}`;
@@ -392,7 +418,7 @@ fn effects(
 }
 
 /// Fields of a register with values; `today` is the day on which the case completes.
-fn fields(
+pub(super) fn fields(
     pack: &Pack,
     RegisterId(register): RegisterId,
     node: &Node,

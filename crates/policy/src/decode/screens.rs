@@ -85,7 +85,7 @@ fn ids<'a>(all: impl Iterator<Item = &'a String>) -> Vec<String> {
 }
 
 /// A list of ids of one kind.
-fn named<T>(
+pub(super) fn named<T>(
     cursor: &mut Cursor<'_>,
     key: &'static str,
     report: &mut Report,

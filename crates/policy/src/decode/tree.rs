@@ -38,6 +38,15 @@ impl Node {
         }
     }
 
+    /// The items of a list; anything else counts as a list of one.
+    pub(super) fn items(&self) -> Vec<&Node> {
+        match &self.data {
+            Data::Null => Vec::new(),
+            Data::List(items) => items.iter().collect(),
+            _ => vec![self],
+        }
+    }
+
     /// A scalar as it was written; `None` for lists, maps and nothing.
     pub(super) fn scalar_text(&self) -> Option<String> {
         match &self.data {

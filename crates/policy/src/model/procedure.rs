@@ -73,6 +73,27 @@ pub struct Notice {
     pub shows: Vec<u16>,
     /// Where objections are taken: telephone numbers.
     pub phone: String,
+    /// The same in a further script, for divisions that ask for it.
+    pub beside: Option<Beside>,
+}
+
+/// What a notice also says in a language that is none of the pack: fixed words, and fields that hold texts of it.
+#[derive(Clone, Debug)]
+pub struct Beside {
+    /// Language tag, such as `mn-Mong`.
+    pub language: String,
+    /// Set in columns that follow one another to the right.
+    pub vertical: bool,
+    /// Heading.
+    pub title: String,
+    /// Words above the list; may be empty.
+    pub words: String,
+    /// Fields of the subject.
+    pub shows: Vec<u16>,
+    /// Words where the seal is put; may be empty.
+    pub seal: String,
+    /// Truth of a division that asks for it: level, register, field; `None`: everywhere.
+    pub wanted: Option<(LevelId, super::RegisterId, u16)>,
 }
 
 /// A form for everybody that makes a record and a case of it.
@@ -82,6 +103,8 @@ pub struct Asks {
     pub fields: Vec<u16>,
     /// Fields that are set by themselves.
     pub set: Vec<(u16, Set)>,
+    /// Code field for how content the sender is with a completed case; its codes are the marks.
+    pub mark: Option<u16>,
 }
 
 /// A change of records that belong to the subject.
@@ -124,6 +147,19 @@ pub struct Step {
     pub back_to: Option<usize>,
     /// The step that an objection leads back to.
     pub objection: Option<usize>,
+    /// Where a case goes up to when the step is overdue, from the lowest level up.
+    pub escalates: Vec<Rung>,
+}
+
+/// A role above that of a step, to which an overdue case goes up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rung {
+    /// Days after the one on which the step was due; working days where the days of the step are.
+    pub after: u16,
+    /// The role.
+    pub to: RoleId,
+    /// Whether it only urges, and does not take the step over.
+    pub urges: bool,
 }
 
 macro_rules! step_kinds {

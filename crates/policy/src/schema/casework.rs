@@ -6,6 +6,20 @@ use schemars::JsonSchema;
 
 use super::leaves::{Formula, OneOrMany, Setting, Words};
 
+/// Where a day begins, and which days are worked.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct WorkCalendar {
+    /// By how much clocks are ahead of UTC, such as "+08:00".
+    utc_offset: String,
+    /// Days of the week that are worked: mon, tue, wed, thu, fri, sat, sun.
+    working_days: OneOrMany,
+    /// By year: days or ranges (first/last) that are free. `every_year`: month-day of years that are not listed.
+    holidays: Option<BTreeMap<String, OneOrMany>>,
+    /// By year: days that are worked although the week has them free.
+    make_up_days: Option<BTreeMap<String, OneOrMany>>,
+}
+
 /// Somebody who acts in procedures.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -44,6 +58,8 @@ pub(super) struct Procedure {
     together: Option<String>,
     /// The procedure in plain words.
     words: Option<Words>,
+    /// Where a case goes up to when a step is overdue: roles above that of the step.
+    escalates: Option<OneOrManyRungs>,
     /// What its notices say.
     notice: Option<Notice>,
     /// How the public begins a case without an account.
@@ -68,6 +84,28 @@ pub(super) struct Notice {
     shows: Option<OneOrMany>,
     /// Where objections are taken.
     phone: String,
+    /// The same in a further script.
+    beside: Option<Beside>,
+}
+
+/// What a notice also says in a language that is none of the pack.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Beside {
+    /// Language tag, such as mn-Mong.
+    language: String,
+    /// Set in columns that follow one another to the right.
+    vertical: Option<bool>,
+    /// Heading.
+    title: String,
+    /// Words above the list.
+    words: Option<String>,
+    /// Fields of the subject that hold texts of the language.
+    shows: Option<OneOrMany>,
+    /// Words where the seal is put.
+    seal: Option<String>,
+    /// register.field: truth of a division that asks for it; everywhere if it is left out.
+    r#where: Option<String>,
 }
 
 /// A form for everybody that makes a record and a case of it.
@@ -78,6 +116,48 @@ pub(super) struct Asks {
     fields: OneOrMany,
     /// Fields that are set by themselves.
     set: Option<BTreeMap<String, Setting>>,
+    /// Code field for how content the sender is with the completed case.
+    mark: Option<String>,
+}
+
+/// What everybody may see without signing in.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Public {
+    /// Standards: parameters.
+    parameters: Option<OneOrMany>,
+    /// Programmes.
+    programmes: Option<OneOrMany>,
+    /// Registers of which everybody sees some fields.
+    registers: Option<BTreeMap<String, PublicRegister>>,
+    /// Figures of divisions.
+    figures: Option<PublicFigures>,
+}
+
+/// Figures of divisions that everybody sees.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct PublicFigures {
+    /// Counts below it are not told; 5 if it is left out.
+    below: Option<u16>,
+    /// Indicators that count, and add up over divisions.
+    counts: OneOrMany,
+    /// Other indicators, each with the count that it is made of.
+    shares: Option<BTreeMap<String, String>>,
+}
+
+/// A register of which everybody sees some fields.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct PublicRegister {
+    /// Fields that are shown.
+    fields: OneOrMany,
+    /// Numbers and money that are added up by division.
+    sums: Option<OneOrMany>,
+    /// Fields that must have these values.
+    r#where: Option<BTreeMap<String, Setting>>,
+    /// Records of people: only codes, numbers and dates are shown, and no place below this level.
+    nameless: Option<String>,
 }
 
 /// One change of the records of a register, or several.
@@ -130,6 +210,30 @@ pub(super) struct Step {
     back_to: Option<String>,
     /// Step that an objection leads back to.
     objection: Option<String>,
+    /// Where a case goes up to when this step is overdue, instead of what the procedure says.
+    escalates: Option<OneOrManyRungs>,
+}
+
+/// A role above that of a step, to which an overdue case goes up.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Rung {
+    /// Days after the one on which the step was due.
+    after: u16,
+    /// The role.
+    to: String,
+    /// It only urges, and does not take the step over.
+    urges: Option<bool>,
+}
+
+/// One rung or several.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum OneOrManyRungs {
+    /// One.
+    One(Rung),
+    /// From the lowest level up.
+    Many(Vec<Rung>),
 }
 
 /// Two sides that are brought together with a score.

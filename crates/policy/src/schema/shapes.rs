@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
-use super::casework::{Exemptions, Match, Procedure, Role, View};
+use super::casework::{Exemptions, Match, Procedure, Public, Role, View, WorkCalendar};
 use super::leaves::{AnyWords, Day, Formula, Literal, OneOrMany, Plain, Tree, Words};
 use super::screens::Screens;
 
@@ -14,6 +14,8 @@ use super::screens::Screens;
 pub(super) struct File {
     /// Head of the pack.
     policy: Option<Policy>,
+    /// Days and working days.
+    calendar: Option<WorkCalendar>,
     /// Levels of divisions.
     divisions: Option<Divisions>,
     /// Text of the policy and its clauses.
@@ -46,6 +48,8 @@ pub(super) struct File {
     exemptions: Option<Exemptions>,
     /// What the pages show.
     screens: Option<Screens>,
+    /// What everybody may see without signing in.
+    public: Option<Public>,
     /// Cases with expected results.
     tests: Option<Vec<Test>>,
 }

@@ -5,7 +5,7 @@ use bangfu_policy::coverage::coverage;
 use bangfu_policy::diagnostic::render;
 use bangfu_policy::ir::Type;
 use bangfu_policy::load;
-use bangfu_policy::model::{Pack, Unit};
+use bangfu_policy::model::{LevelId, Pack, Unit};
 
 use crate::{folder, overlaid, read};
 
@@ -56,6 +56,35 @@ fn a_book_is_opened_into_sums() {
     let money = causes.cells().nth(2).map(|cell| &cell.head);
     assert_eq!(money, Some(&Head::Band { from: Some(50_000), to: Some(100_050), ty: Type::MONEY }));
     assert_eq!(causes.cells().last().unwrap().unit, Unit::Money);
+}
+
+#[test]
+fn what_is_public_is_named() {
+    let files = overlaid(&folder("good/public"));
+    let pack = load(&files).unwrap_or_else(|found| panic!("{}", render(&found, &files, false)));
+    let public = &pack.public;
+    assert_eq!((public.programmes.len(), public.parameters.len(), public.registers.len()), (1, 1, 2));
+    let people = |id: &str| pack.tells_of_people(pack.register(id).unwrap());
+    assert!(people("household") && people("person") && people("income") && !people("excuse") && !people("helper"));
+    assert_eq!(public.registers[0].filter, [(3, None)]);
+    assert_eq!(public.registers[1].nameless, Some(LevelId(1)));
+    assert_eq!((public.registers[1].fields.as_slice(), public.registers[1].sums.as_slice()), (&[4, 1][..], &[2][..]));
+}
+
+#[test]
+fn a_notice_may_bear_a_further_script() {
+    let mut files = overlaid(&folder("good/beside"));
+    for file in &mut files {
+        let area = "      area: {type: code(area)";
+        file.text = file
+            .text
+            .replace(area, &format!("      bilingual: {{type: boolean, title: {{zh: 双语, en: Bilingual}}}}\n{area}"));
+    }
+    let pack = load(&files).unwrap_or_else(|found| panic!("{}", render(&found, &files, false)));
+    let tried = pack.procedures.iter().find(|procedure| procedure.id == "tried").unwrap();
+    let beside = tried.notice.as_ref().unwrap().beside.as_ref().unwrap();
+    assert_eq!((beside.language.as_str(), beside.vertical, beside.shows.as_slice()), ("mn-Mong", true, &[1][..]));
+    assert_eq!(beside.wanted, Some((LevelId(1), pack.register("banner_file").unwrap(), 0)));
 }
 
 #[test]

@@ -22,9 +22,10 @@ fn the_schema_in_docs_is_fresh() {
 }
 
 /// For every shape: where in a pack it stands. `?` is an unknown key, so that the decoder lists the keys it knows.
-const PLACES: [(&str, &str); 34] = [
+const PLACES: [(&str, &str); 40] = [
     ("Policy", "policy: {zzzzzzzzzzzz: 1}"),
     ("Currency", "policy: {languages: [zh, en], currency: {zzzzzzzzzzzz: 1}}"),
+    ("WorkCalendar", "calendar: {zzzzzzzzzzzz: 1}"),
     ("Divisions", "divisions: {zzzzzzzzzzzz: 1}"),
     ("Level", "divisions: {levels: [{zzzzzzzzzzzz: 1}]}"),
     ("Article", "articles: {'1': {zzzzzzzzzzzz: 1}}"),
@@ -49,6 +50,7 @@ const PLACES: [(&str, &str); 34] = [
     ("Role", "roles: {xx: {zzzzzzzzzzzz: 1}}"),
     ("Procedure", "procedures: {xx: {zzzzzzzzzzzz: 1}}"),
     ("Step", "procedures: {xx: {subject: village, steps: [{id: a, zzzzzzzzzzzz: 1}]}}"),
+    ("Rung", "procedures: {xx: {subject: village, escalates: {zzzzzzzzzzzz: 1}}}"),
     ("Match", "matches: {xx: {zzzzzzzzzzzz: 1}}"),
     ("MatchPart", "matches: {xx: {of: village, with: village, parts: [{zzzzzzzzzzzz: 1}]}}"),
     ("Pipeline", "views: {xx: {kind: pipeline, zzzzzzzzzzzz: 1}}"),
@@ -59,6 +61,10 @@ const PLACES: [(&str, &str); 34] = [
     ("Trend", "screens: {overview: {trend: {register: village_year, zzzzzzzzzzzz: 1}}}"),
     ("WhatIf", "screens: {what_if: {zzzzzzzzzzzz: 1}}"),
     ("EntityScreen", "screens: {village: {zzzzzzzzzzzz: 1}}"),
+    ("Beside", "procedures: {xx: {subject: village, notice: {beside: {zzzzzzzzzzzz: 1}}}}"),
+    ("Public", "public: {zzzzzzzzzzzz: 1}"),
+    ("PublicFigures", "public: {figures: {zzzzzzzzzzzz: 1}}"),
+    ("PublicRegister", "public: {registers: {village_year: {zzzzzzzzzzzz: 1}}}"),
     ("Test", "tests: [{zzzzzzzzzzzz: 1}]"),
 ];
 

@@ -118,12 +118,16 @@ pub fn may_give(pack: &Pack, giver: &Who, held: &[Held], to: i64, role: &Role, d
     if !division.starts_with(own) {
         return Err(NotGiven::Outside);
     }
-    let index = |role: &Role| pack.roles.iter().position(|known| known.id == role.id);
-    for other in held.iter().filter(|held| held.account == to).filter_map(of) {
-        let named = |a: &Role, b: &Role| index(b).is_some_and(|b| a.apart_from.iter().any(|id| id.index() == b));
-        if named(role, other) || named(other, role) {
-            return Err(NotGiven::Apart(other.id.clone()));
-        }
+    let others: Vec<&Role> = held.iter().filter(|held| held.account == to).filter_map(of).collect();
+    match apart(pack, &others, role) {
+        Some(other) => Err(NotGiven::Apart(other.id.clone())),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The one of some roles that nobody may hold together with another.
+pub(super) fn apart<'r>(pack: &Pack, held: &[&'r Role], role: &Role) -> Option<&'r Role> {
+    let index = |role: &Role| pack.roles.iter().position(|known| known.id == role.id);
+    let named = |a: &Role, b: &Role| index(b).is_some_and(|b| a.apart_from.iter().any(|id| id.index() == b));
+    held.iter().find(|other| named(role, other) || named(other, role)).copied()
 }

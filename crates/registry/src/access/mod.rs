@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod demo;
+pub mod deputies;
 pub(crate) mod factor;
 pub mod password;
 pub mod sign_in;
@@ -14,4 +15,4 @@ pub use factor::Factor;
 pub(crate) use factor::random;
 pub use password::Weak;
 pub use sign_in::{Refused, SignedIn};
-pub use who::{Post, Who};
+pub use who::{Post, Principal, Who};

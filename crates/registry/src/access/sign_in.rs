@@ -137,7 +137,11 @@ pub async fn who(store: &Store, text: &str, token: bool, now: i64) -> Result<Who
         return Ok(Who::nobody());
     }
     let held = store.held(Some(account.id)).await?;
-    let mut who = Who::new(store.pack(), &account, &held, session.held, session.writes);
+    let today = store.pack().calendar.day(now);
+    // A program has the role that its token was made in, never that of somebody else.
+    let mut absences = if token { Vec::new() } else { store.absences(Some(account.id), today).await? };
+    absences.retain(|absence| absence.first <= today);
+    let mut who = Who::new(store.pack(), &account, (&held, &absences), session.held, session.writes);
     who.session = hash;
     who.program = token;
     Ok(who)

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use bangfu_policy::model::{Pack, RegisterId, Right, Role, RoleId};
-use bangfu_store::{Account, Actor, Held, Scope};
+use bangfu_store::{Absence, Account, Actor, Held, Scope};
+
+use super::deputies;
 
 /// A role at a division, as the pack knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +16,19 @@ pub struct Post {
     pub role: RoleId,
     /// Code of the division.
     pub division: String,
+    /// For whom it is acted in; none: for oneself.
+    pub principal: Option<Principal>,
+}
+
+/// Somebody who is away, and for whom another one acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// Id of the account.
+    pub account: i64,
+    /// Login.
+    pub login: String,
+    /// The last day, counted from 1970-01-01.
+    pub until: i64,
 }
 
 /// Who asks for something.
@@ -47,23 +62,41 @@ impl Who {
         Self { scope: Scope::nothing(), ..Self::default() }
     }
 
-    /// An account that acts in the chosen one of its roles, or else the first.
-    pub fn new(pack: &Pack, account: &Account, held: &[Held], chosen: Option<i64>, writes: bool) -> Self {
-        let post = |held: &Held| {
+    /// An account that acts in the chosen one of its roles, or else the first. `absences` are those of others in which
+    /// it acts for them today.
+    pub fn new(
+        pack: &Pack,
+        account: &Account,
+        (held, absences): (&[Held], &[Absence]),
+        chosen: Option<i64>,
+        writes: bool,
+    ) -> Self {
+        let post = |held: &Held, principal: Option<Principal>| {
             let role = pack.roles.iter().position(|role| role.id == held.role)?;
-            Some(Post { held: held.id, role: RoleId(role as u16), division: held.division.clone() })
+            Some(Post { held: held.id, role: RoleId(role as u16), division: held.division.clone(), principal })
         };
         // A role that the pack no longer has gives nothing.
-        let posts: Vec<Post> = held.iter().filter_map(post).collect();
+        let mut posts: Vec<Post> = held.iter().filter_map(|held| post(held, None)).collect();
+        let acts = |absence: &&Absence| {
+            absence.deputy == Some(account.id) && deputies::may_act_for(pack, held, &[], &absence.held).is_ok()
+        };
+        posts.extend(absences.iter().filter(acts).filter_map(|absence| {
+            let (login, until) = (absence.login.clone(), absence.last);
+            post(&absence.held, Some(Principal { account: absence.held.account, login, until }))
+        }));
         let post = posts.iter().find(|post| Some(post.held) == chosen).or(posts.first()).cloned();
         let role = post.as_ref().and_then(|post| pack.roles.get(post.role.index()));
         let second = posts.iter().any(|post| pack.roles.get(post.role.index()).is_some_and(|role| role.second_factor));
+        let mut rights = role.map(|role| role.may.clone()).unwrap_or_default();
+        if post.as_ref().is_some_and(|post| post.principal.is_some()) {
+            rights.retain(|right| !deputies::OWN.contains(right));
+        }
         Self {
             account: account.id,
             login: account.login.clone(),
             name: account.name.clone(),
             session: Vec::new(),
-            rights: role.map(|role| role.may.clone()).unwrap_or_default(),
+            rights,
             scope: scope(pack, role, post.as_ref(), writes),
             post,
             posts,
@@ -85,7 +118,16 @@ impl Who {
     /// Who stands in the journal.
     pub fn actor(&self, pack: &Pack) -> Actor {
         let role = self.role(pack).map_or("", |role| role.id.as_str());
-        Actor::person(&self.login, role, self.post.as_ref().map_or("", |post| post.division.as_str()))
+        let division = self.post.as_ref().map_or("", |post| post.division.as_str());
+        match self.principal() {
+            Some(principal) => Actor::person(&format!("{} for {}", self.login, principal.login), role, division),
+            None => Actor::person(&self.login, role, division),
+        }
+    }
+
+    /// For whom the role is acted in; none: for oneself.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.post.as_ref()?.principal.as_ref()
     }
 
     /// The role that is acted in.

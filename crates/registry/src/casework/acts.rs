@@ -4,7 +4,7 @@ use bangfu_policy::model::{Entity, Pack, Procedure, RegisterId, RegisterKind, Va
 use bangfu_store::{CaseEvent, CaseFile, CaseState, Change, Owner, Record, RecordId, Scope, StoreError};
 use serde_json::json;
 
-use super::flow::{self, Act, Cannot, DAY, With};
+use super::flow::{self, Act, Cannot, Standing, With};
 use super::proposal::{self, Grounds, Proposal, Subject};
 use crate::access::Who;
 use crate::views::facts::Facts;
@@ -70,13 +70,17 @@ pub(super) fn new_case(
         proposal: serde_json::to_string(frozen)?,
         code: code()?,
     };
-    flow::begin(procedure, &mut case, 0, now);
+    flow::begin(procedure, &mut case, 0, (&pack.calendar, now));
     Ok(case)
 }
 
 impl Desk<'_> {
     fn pack(&self) -> &Pack {
         self.facts.pack()
+    }
+
+    fn today(&self) -> i32 {
+        self.pack().calendar.day(self.now) as i32
     }
 
     /// The procedure of an id.
@@ -98,7 +102,7 @@ impl Desk<'_> {
     pub async fn open(&self, procedure: &str, subject: &Subject, grounds: Grounds) -> Result<i64, NotDone> {
         let procedure = self.procedure(procedure)?;
         let first = procedure.steps.first().ok_or(NotDone::Absent)?;
-        if !flow::acts_for(self.pack(), self.who, first) || !self.who.scope.covers(subject.division()) {
+        if !flow::acts_for(self.pack(), self.who, first.role) || !self.who.scope.covers(subject.division()) {
             return Err(NotDone::Cannot(Cannot::Role));
         }
         let frozen = proposal::freeze(self.facts, procedure, subject, grounds).await?;
@@ -137,14 +141,21 @@ impl Desk<'_> {
         }
         let events = self.facts.reader().case_events(id).await?;
         let refused = |cannot| NotDone::Cannot(cannot);
-        flow::may_act(self.pack(), procedure, &case, &events, self.who).map_err(refused)?;
+        let standing = flow::may_act(self.pack(), procedure, &case, &events, self.who, self.now).map_err(refused)?;
         let frozen: Proposal = serde_json::from_str(&case.proposal).map_err(StoreError::from)?;
         let changed = proposal::changed(self.facts, procedure, case.record, &frozen).await?;
-        if !flow::acts(procedure, &case, changed).contains(&act) {
+        if !flow::acts(procedure, &case, standing, changed).contains(&act) {
             let cannot = if changed && act == Act::Done { Cannot::Facts } else { Cannot::Act };
             return Err(refused(cannot));
         }
-        let (mut next, body) = flow::after(procedure, &case, act, with, self.now).map_err(refused)?;
+        let (mut next, mut body) =
+            flow::after(procedure, &case, act, with, (&self.pack().calendar, self.now)).map_err(refused)?;
+        if let Some(principal) = self.who.principal() {
+            body["for"] = json!(principal.account);
+        }
+        if standing != Standing::Own && act != Act::Urge {
+            body["taken_over"] = json!(true);
+        }
         if act == Act::Resubmit {
             let subject = self.subject(procedure, &case).await?;
             let frozen = proposal::freeze(self.facts, procedure, &subject, grounds.unwrap_or_default()).await?;
@@ -181,7 +192,7 @@ impl Desk<'_> {
 
     /// What follows from completing a case.
     async fn follows(&self, procedure: &Procedure, case: &CaseFile) -> Result<Vec<Follows>, NotDone> {
-        let today = (self.now / DAY) as i32;
+        let today = self.today();
         // Read without the visitor's limits: who takes the last step need not see every register of the subject.
         let reader = self.facts.store().reader(&Scope::division(&case.division));
         let mut follows = Vec::new();
@@ -235,7 +246,7 @@ impl Desk<'_> {
                 }
                 let period = definition.and_then(|definition| match definition.kind {
                     RegisterKind::Entity | RegisterKind::One => None,
-                    kind => Some(bangfu_policy::period::current(kind, (self.now / DAY) as i32)),
+                    kind => Some(bangfu_policy::period::current(kind, self.today())),
                 });
                 change.insert(*register, &owner, period, &values).await?;
             }

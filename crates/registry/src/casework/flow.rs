@@ -1,14 +1,11 @@
 //! What may be done on a case, and where it then stands. No store, no clock.
 
-use bangfu_policy::model::{Pack, Procedure, Step, StepKind};
+use bangfu_policy::model::{Calendar, Pack, Procedure, RoleId, Rung, Step, StepKind};
 use bangfu_store::{CaseEvent, CaseFile, CaseState};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use crate::access::Who;
-
-/// A day, milliseconds.
-pub const DAY: i64 = 86_400_000;
 
 /// What somebody does on a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -30,11 +27,13 @@ pub enum Act {
     Withdraw,
     /// The facts changed: it is submitted again with those of today, from the first step.
     Resubmit,
+    /// Somebody above asks for the overdue step to be done.
+    Urge,
 }
 
 impl Act {
     /// All with their words.
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 9] = [
         ("done", Self::Done),
         ("refuse", Self::Refuse),
         ("back", Self::Back),
@@ -43,6 +42,7 @@ impl Act {
         ("object", Self::Object),
         ("withdraw", Self::Withdraw),
         ("resubmit", Self::Resubmit),
+        ("urge", Self::Urge),
     ];
 
     /// The word of it.
@@ -107,6 +107,17 @@ impl Cannot {
     }
 }
 
+/// In which way somebody acts on a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The step is theirs.
+    Own,
+    /// The step is overdue and went up to them: they may do it in place of its role.
+    Above,
+    /// The step is overdue and went up to them: they may ask for it to be done, and no more.
+    Urges,
+}
+
 /// What comes with an act.
 #[derive(Clone, Debug, Default)]
 pub struct With {
@@ -116,6 +127,14 @@ pub struct With {
     pub evidence: Vec<String>,
     /// Votes.
     pub votes: Option<Votes>,
+    /// Of a meeting that voted over several cases: all of them.
+    pub together: Vec<i64>,
+}
+
+/// Where cases of a procedure are handled at once: the division of its level, or else that of the case.
+pub fn place<'c>(pack: &Pack, procedure: &Procedure, division: &'c str) -> &'c str {
+    let digits = procedure.together.and_then(|level| pack.levels.get(level.index())).map(|level| level.digits);
+    digits.and_then(|digits| division.get(..digits)).unwrap_or(division)
 }
 
 /// The step that is to be done.
@@ -123,14 +142,44 @@ pub fn step<'p>(procedure: &'p Procedure, case: &CaseFile) -> Option<&'p Step> {
     procedure.steps.get(case.step).filter(|_| case.state == CaseState::Open)
 }
 
-/// Whether somebody acts for the role of a step: holds it, or enters what it did on paper.
-pub fn acts_for(pack: &Pack, who: &Who, step: &Step) -> bool {
+/// Whether somebody acts for a role: holds it, or enters what it did on paper.
+pub fn acts_for(pack: &Pack, who: &Who, role: RoleId) -> bool {
     let Some(post) = &who.post else { return false };
-    let entered_by = pack.roles.get(step.role.index()).map(|role| &role.entered_by);
-    post.role == step.role || entered_by.is_some_and(|roles| roles.contains(&post.role))
+    let entered_by = pack.roles.get(role.index()).map(|role| &role.entered_by);
+    post.role == role || entered_by.is_some_and(|roles| roles.contains(&post.role))
 }
 
-/// Whether somebody may act on a case now.
+/// Rungs to which an overdue case went up until a moment.
+pub fn went_up<'s>(calendar: &Calendar, step: &'s Step, case: &CaseFile, now: i64) -> Vec<&'s Rung> {
+    let Some(due) = case.due.filter(|_| case.state == CaseState::Open) else { return Vec::new() };
+    step.escalates.iter().filter(|rung| calendar.ends(due - 1, rung.after, step.working) <= now).collect()
+}
+
+/// The latest deadline with which a case went up to a rung until a moment.
+pub fn latest_due(calendar: &Calendar, (after, working): (u16, bool), now: i64) -> i64 {
+    let mut day = calendar.day(now);
+    while calendar.ends(calendar.begins(day), after, working) > now {
+        day -= 1;
+    }
+    calendar.begins(day + 1)
+}
+
+/// How somebody stands to the step of a case, without a look at who did other steps.
+fn standing(pack: &Pack, step: &Step, case: &CaseFile, who: &Who, now: i64) -> Option<Standing> {
+    if !who.scope.covers(&case.division) {
+        return None;
+    }
+    if acts_for(pack, who, step.role) {
+        return Some(Standing::Own);
+    }
+    let rungs = went_up(&pack.calendar, step, case, now);
+    let own: Vec<&Rung> = rungs.into_iter().filter(|rung| acts_for(pack, who, rung.to)).collect();
+    // A meeting votes itself: nobody votes in its place.
+    let takes_over = step.kind != StepKind::Vote && own.iter().any(|rung| !rung.urges);
+    own.first().map(|_| if takes_over { Standing::Above } else { Standing::Urges })
+}
+
+/// Whether somebody may act on a case now, and in which way.
 ///
 /// # Errors
 /// Why not.
@@ -140,24 +189,44 @@ pub fn may_act(
     case: &CaseFile,
     events: &[CaseEvent],
     who: &Who,
-) -> Result<(), Cannot> {
+    now: i64,
+) -> Result<Standing, Cannot> {
     let step = step(procedure, case).ok_or(Cannot::Closed)?;
-    if !acts_for(pack, who, step) || !who.scope.covers(&case.division) {
-        return Err(Cannot::Role);
-    }
+    let standing = standing(pack, step, case, who, now).ok_or(Cannot::Role)?;
     // The last one who did a step counts: what was sent back is done anew.
-    let did = |other: &usize| events.iter().rev().find(|event| event.step == *other && event.act != Act::Post.word());
-    if step.others_than.iter().filter_map(did).any(|event| event.account == who.account) {
-        return Err(Cannot::Same);
+    let did = |other: &usize| events.iter().rev().find(|event| event.step == *other && does(event));
+    // A deputy is barred by what they did, by what their principal did, and by what was done for either.
+    let own = [Some(who.account), who.principal().map(|principal| principal.account)];
+    let counts =
+        |event: &CaseEvent| [Some(event.account), done_for(event)].iter().flatten().any(|id| own.contains(&Some(*id)));
+    let same = step.others_than.iter().filter_map(did).any(counts);
+    match standing {
+        Standing::Own if same => Err(Cannot::Same),
+        Standing::Above if same => Ok(Standing::Urges),
+        standing => Ok(standing),
     }
-    Ok(())
+}
+
+/// The account for which a deputy did something.
+fn done_for(event: &CaseEvent) -> Option<i64> {
+    let body: Json = serde_json::from_str(&event.body).unwrap_or_default();
+    body.get("for").and_then(Json::as_i64)
+}
+
+/// Whether an event does a step: posting a notice only begins it, and urging leaves it to others.
+pub fn does(event: &CaseEvent) -> bool {
+    ![Act::Post, Act::Urge].map(Act::word).contains(&event.act.as_str())
 }
 
 /// What the step of a case takes now.
-pub fn acts(procedure: &Procedure, case: &CaseFile, changed: bool) -> Vec<Act> {
+pub fn acts(procedure: &Procedure, case: &CaseFile, standing: Standing, changed: bool) -> Vec<Act> {
     let Some(step) = step(procedure, case) else { return Vec::new() };
+    let urges = (standing != Standing::Own).then_some(Act::Urge);
+    if standing == Standing::Urges {
+        return vec![Act::Urge];
+    }
     if changed {
-        return vec![Act::Resubmit, Act::Withdraw];
+        return [Act::Resubmit, Act::Withdraw].into_iter().chain(urges).collect();
     }
     let mut acts = match step.kind {
         StepKind::Vote => vec![Act::Vote],
@@ -170,6 +239,7 @@ pub fn acts(procedure: &Procedure, case: &CaseFile, changed: bool) -> Vec<Act> {
         acts.push(Act::Back);
     }
     acts.push(Act::Withdraw);
+    acts.extend(urges);
     acts
 }
 
@@ -182,13 +252,13 @@ pub fn after(
     case: &CaseFile,
     act: Act,
     with: &With,
-    now: i64,
+    (calendar, now): (&Calendar, i64),
 ) -> Result<(CaseFile, Json), Cannot> {
     let step = step(procedure, case).ok_or(Cannot::Closed)?;
     let mut next = case.clone();
     let mut body = json!({ "evidence": with.evidence });
-    let to = |next: &mut CaseFile, step: usize| begin(procedure, next, step, now);
-    if matches!(act, Act::Refuse | Act::Back | Act::Object | Act::Withdraw) && with.note.is_empty() {
+    let to = |next: &mut CaseFile, step: usize| begin(procedure, next, step, (calendar, now));
+    if matches!(act, Act::Refuse | Act::Back | Act::Object | Act::Withdraw | Act::Urge) && with.note.is_empty() {
         return Err(Cannot::Note);
     }
     // Of a notice the photo comes when it is taken down; of everything else the papers come with the act.
@@ -201,7 +271,7 @@ pub fn after(
             // A notice lasts from the day it was posted, any other step from the day it began.
             let from = if step.kind == StepKind::Notice { case.posted } else { Some(case.since) };
             if let (Some(from), Some(days)) = (from, step.days)
-                && now < ends(from, days, step.working)
+                && now < calendar.ends(from, days, step.working)
             {
                 return Err(Cannot::Early);
             }
@@ -221,6 +291,9 @@ pub fn after(
                 "entitled": votes.entitled, "present": votes.present, "yes": votes.yes, "quorum": quorum,
                 "carried": quorum && carried,
             });
+            if with.together.len() > 1 {
+                body["together"] = json!(with.together);
+            }
             if quorum && carried {
                 to(&mut next, case.step + 1);
             } else if quorum {
@@ -243,48 +316,41 @@ pub fn after(
         Act::Object => to(&mut next, step.objection.unwrap_or(0)),
         Act::Post => {
             next.posted = Some(now);
-            next.due = step.days.map(|days| ends(now, days, step.working));
+            next.due = step.days.map(|days| calendar.ends(now, days, step.working));
         }
         Act::Resubmit => to(&mut next, 0),
+        Act::Urge => {}
     }
     Ok((next, body))
 }
 
 /// Puts a case at a step; behind the last one it is done.
-pub fn begin(procedure: &Procedure, case: &mut CaseFile, step: usize, now: i64) {
+pub fn begin(procedure: &Procedure, case: &mut CaseFile, step: usize, (calendar, now): (&Calendar, i64)) {
     (case.step, case.since, case.posted) = (step, now, None);
     let found = procedure.steps.get(step);
-    case.due = found.and_then(|step| step.within.map(|days| ends(now, days, step.working)));
+    case.due = found.and_then(|step| step.within.map(|days| calendar.ends(now, days, step.working)));
     if found.is_none() {
         (case.step, case.state) = (procedure.steps.len().saturating_sub(1), CaseState::Done);
     }
 }
 
-/// The end of the day so many days after a moment; of working days Saturday and Sunday do not count.
-pub fn ends(from: i64, days: u16, working: bool) -> i64 {
-    let mut day = from.div_euclid(DAY);
-    let mut left = days;
-    while left > 0 {
-        day += 1;
-        // 1970-01-01 was a Thursday.
-        let weekday = (day + 3).rem_euclid(7);
-        if !working || weekday < 5 {
-            left -= 1;
-        }
-    }
-    (day + 1) * DAY
-}
-
 #[cfg(test)]
 mod tests {
+    use bangfu_policy::model::DAY;
+
     use super::*;
 
     #[test]
-    fn working_days_leave_weekends_out() {
-        // 2016-12-30 was a Friday: three working days end with Wednesday, 2017-01-04.
-        let friday = 17_165 * DAY + 5;
-        assert_eq!(ends(friday, 3, true), (17_170 + 1) * DAY);
-        assert_eq!(ends(friday, 3, false), (17_168 + 1) * DAY);
-        assert_eq!(ends(friday, 5, true), (17_172 + 1) * DAY);
+    fn the_list_of_what_went_up_has_what_went_up() {
+        let week = [true, true, true, true, false, true, false];
+        let calendar = Calendar { offset: -5 * DAY / 24, week, ..Calendar::default() };
+        for after in [1, 5, 12] {
+            for now in (0..40).map(|hour| 1_700_000_000_000 + hour * DAY / 3) {
+                let gone = |due: i64| calendar.ends(due - 1, after, true) <= now;
+                let latest = latest_due(&calendar, (after, true), now);
+                assert!(gone(latest) && !gone(latest + DAY), "{after} {now}");
+                assert_eq!(calendar.begins(calendar.day(latest)), latest, "a deadline is the end of a day");
+            }
+        }
     }
 }

@@ -9,5 +9,6 @@
 
 pub mod acts;
 pub mod flow;
+pub mod people;
 pub mod proposal;
 pub mod public;

@@ -3,12 +3,14 @@
 //! A notice shows the fields that the procedure names, and those only; the loader refuses secret ones. When its days
 //! are over nobody outside sees it any more.
 
-use bangfu_policy::model::{Entity, Pack, Procedure, Value, text_in};
+use std::collections::{BTreeMap, BTreeSet};
+
+use bangfu_policy::model::{Beside, Code, DAY, Entity, Field, FieldType, Pack, Procedure, Value, text_in};
 use bangfu_store::{Actor, CaseFile, CaseQuery, CaseState, Owner, Record, RecordId, Scope, Store, StoreError};
 use serde::Serialize;
 
 use super::acts::{code, new_case};
-use super::flow::{self, DAY};
+use super::flow;
 use super::proposal::{Proposal, Subject, facts_of};
 use crate::views::facts::Facts;
 use crate::views::figures::{self, Language};
@@ -54,6 +56,32 @@ pub struct Posted {
     pub by: String,
     /// Code of the division.
     pub division: String,
+    /// The same in a further script, where the division asks for it.
+    pub beside: Option<BesideView>,
+}
+
+/// What a notice also says in a further script.
+#[derive(Clone, Debug, Serialize)]
+pub struct BesideView {
+    /// Language tag.
+    pub language: String,
+    /// Set in columns.
+    pub vertical: bool,
+    /// Heading.
+    pub title: String,
+    /// Words above the list.
+    pub words: String,
+    /// Cells of each case that has some.
+    pub rows: Vec<Vec<String>>,
+    /// Words where the seal is put.
+    pub seal: String,
+}
+
+/// The id of the notice that names a case: one for all of its procedure, step and place that were posted on one day.
+pub fn notice_of(pack: &Pack, procedure: &Procedure, case: &CaseFile) -> Option<String> {
+    let posted = case.posted.filter(|_| procedure.notice.is_some())?;
+    let (place, day) = (flow::place(pack, procedure, &case.division), pack.calendar.day(posted));
+    Some(format!("{}.{}.{place}.{day}", procedure.id, case.step))
 }
 
 /// Where notices are looked for.
@@ -88,11 +116,11 @@ impl Board<'_> {
         let mut groups: Vec<Group<'_>> = Vec::new();
         for case in cases {
             let procedure = self.pack().procedures.iter().find(|procedure| procedure.id == case.procedure);
-            let (Some(procedure), Some(posted)) = (procedure, case.posted) else { continue };
-            if procedure.notice.is_none() || Self::ends(procedure, &case) <= self.now {
+            let Some(procedure) = procedure else { continue };
+            let Some(id) = notice_of(self.pack(), procedure, &case) else { continue };
+            if self.ends(procedure, &case) <= self.now {
                 continue;
             }
-            let id = format!("{}.{}.{}.{}", procedure.id, case.step, case.division, posted.div_euclid(DAY));
             match groups.iter_mut().find(|(known, ..)| *known == id) {
                 Some((_, _, cases)) => cases.push(case),
                 None => groups.push((id, procedure, vec![case])),
@@ -102,18 +130,19 @@ impl Board<'_> {
     }
 
     /// The moment at which a posted notice ends; without days it hangs until the step is done.
-    fn ends(procedure: &Procedure, case: &CaseFile) -> i64 {
+    fn ends(&self, procedure: &Procedure, case: &CaseFile) -> i64 {
         let step = procedure.steps.get(case.step);
         let days = step.and_then(|step| Some((step.days?, step.working)));
-        days.map_or(i64::MAX, |(days, working)| flow::ends(case.posted.unwrap_or(0), days, working))
+        days.map_or(i64::MAX, |(days, working)| self.pack().calendar.ends(case.posted.unwrap_or(0), days, working))
     }
 
     fn notice(&self, (id, procedure, cases): &Group<'_>) -> Option<Notice> {
         let first = cases.first()?;
         let step = procedure.steps.get(first.step)?;
-        let day = |at: i64| figures::day(at.div_euclid(DAY), self.language);
-        let ends = Self::ends(procedure, first);
-        let trail = self.places.trail(&first.division, self.language);
+        let day = |at: i64| figures::day(self.pack().calendar.day(at), self.language);
+        let ends = self.ends(procedure, first);
+        let place = flow::place(self.pack(), procedure, &first.division);
+        let trail = self.places.trail(place, self.language);
         Some(Notice {
             id: id.clone(),
             procedure: text_in(&procedure.title, self.language.id()).to_owned(),
@@ -149,15 +178,35 @@ impl Board<'_> {
         };
         let fields = register.and_then(|id| self.pack().registers.get(id.index())).map(|found| found.fields.as_slice());
         let shown: Vec<_> = says.shows.iter().filter_map(|at| Some((*at, fields?.get(usize::from(*at))?))).collect();
-        let mut rows = Vec::new();
+        let mut records = Vec::new();
         for case in cases {
             let (Some(register), Some(record)) = (register, case.record) else { continue };
-            let Some(record) = self.facts.reader().by_id(register, RecordId(record)).await? else { continue };
-            let cells = shown.iter().map(|(at, field)| {
+            records.extend(self.facts.reader().by_id(register, RecordId(record)).await?);
+        }
+        let cells = |record: &Record, shown: &[(u16, &Field)]| -> Vec<String> {
+            let cell = |(at, field): &(u16, &Field)| {
                 let value = record.values.get(usize::from(*at)).and_then(Option::as_ref);
                 file::cell(self.pack(), field, value, self.places, self.language).text
+            };
+            shown.iter().map(cell).collect()
+        };
+        let rows: Vec<Vec<String>> = records.iter().map(|record| cells(record, &shown)).collect();
+        let mut beside = None;
+        if let Some(says) = &says.beside
+            && self.wanted(says, division).await?
+        {
+            let shown: Vec<_> =
+                says.shows.iter().filter_map(|at| Some((*at, fields?.get(usize::from(*at))?))).collect();
+            let mut rows: Vec<Vec<String>> = records.iter().map(|record| cells(record, &shown)).collect();
+            rows.retain(|row| row.iter().any(|cell| !cell.is_empty()));
+            beside = Some(BesideView {
+                language: says.language.clone(),
+                vertical: says.vertical,
+                title: says.title.clone(),
+                words: says.words.clone(),
+                rows,
+                seal: says.seal.clone(),
             });
-            rows.push(cells.collect());
         }
         let step = cases.first().and_then(|case| procedure.steps.get(case.step));
         let by = step.and_then(|step| self.pack().roles.get(step.role.index()));
@@ -168,8 +217,64 @@ impl Board<'_> {
             phone: says.phone.clone(),
             by: by.map(|role| text_in(&role.title, self.language.id()).to_owned()).unwrap_or_default(),
             division: division.to_owned(),
+            beside,
             notice,
         }))
+    }
+
+    /// Whether the division of a notice, or the one above it that is asked, wants it in the further script too.
+    async fn wanted(&self, says: &Beside, division: &str) -> Result<bool, StoreError> {
+        let Some((level, register, field)) = says.wanted else { return Ok(true) };
+        let digits = self.pack().levels.get(level.index()).map_or(usize::MAX, |level| level.digits);
+        let Some(code) = division.get(..digits) else { return Ok(false) };
+        let records = self.facts.reader().of_division(register, code).await?;
+        let wish = records.first().and_then(|record| record.values.get(usize::from(field)).cloned().flatten());
+        Ok(wish == Some(Value::Boolean(true)))
+    }
+}
+
+/// How many notices hung within a year: a line for the division in view, then for those below it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Hung {
+    /// Titles of the procedures.
+    pub procedures: Vec<String>,
+    /// Code and name of a division, and its numbers.
+    pub lines: Vec<(String, String, Vec<usize>)>,
+}
+
+impl Board<'_> {
+    /// Counts the notices that were hung in the year before now, in a division and in each below it that had some.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn hung(&self, division: &str) -> Result<Hung, StoreError> {
+        let pack = self.pack();
+        let hung = self.facts.reader().hung(division, self.now - 365 * DAY, pack.calendar.offset).await?;
+        let digits = self.places.level(division).and_then(|level| pack.levels.get(level + 1)).map(|level| level.digits);
+        // One notice names all cases of its place that were posted on one day.
+        let mut notices = BTreeSet::new();
+        for one in &hung {
+            let found = pack.procedures.iter().position(|procedure| procedure.id == one.procedure);
+            let Some(at) = found.filter(|at| pack.procedures.get(*at).is_some_and(|p| p.notice.is_some())) else {
+                continue;
+            };
+            let place = pack.procedures.get(at).map_or("", |procedure| flow::place(pack, procedure, &one.division));
+            notices.insert((at, one.step, place, one.day));
+        }
+        let procedures: BTreeSet<usize> = notices.iter().map(|(at, ..)| *at).collect();
+        let mut counts: BTreeMap<&str, BTreeMap<usize, usize>> = BTreeMap::new();
+        for (at, _, place, _) in &notices {
+            *counts.entry(division).or_default().entry(*at).or_default() += 1;
+            if let Some(below) = digits.and_then(|digits| place.get(..digits)) {
+                *counts.entry(below).or_default().entry(*at).or_default() += 1;
+            }
+        }
+        let title = |at: &usize| pack.procedures.get(*at).map(|p| text_in(&p.title, self.language.id()).to_owned());
+        let line = |(code, counts): (&&str, &BTreeMap<usize, usize>)| {
+            let counts = procedures.iter().map(|at| counts.get(at).copied().unwrap_or(0)).collect();
+            ((*code).to_owned(), self.places.name(code, self.language), counts)
+        };
+        Ok(Hung { procedures: procedures.iter().filter_map(title).collect(), lines: counts.iter().map(line).collect() })
     }
 }
 
@@ -188,7 +293,7 @@ pub async fn take(
         return Err(StoreError::Absent(procedure.id.clone()));
     };
     let pack = store.pack();
-    let today = (now / DAY) as i32;
+    let today = pack.calendar.day(now) as i32;
     let mut all: Vec<(u16, Option<Value>)> = values.to_vec();
     all.extend(asks.set.iter().map(|(field, set)| (*field, set.on(today))));
     let key = pack.registers.get(register.index()).and_then(|definition| definition.key);
@@ -214,4 +319,67 @@ pub async fn take(
     change.open_case(&case).await?;
     change.commit().await?;
     Ok(case.code)
+}
+
+/// The mark that who asked may give, or gave.
+#[derive(Clone, Debug, Serialize)]
+pub struct Mark {
+    /// Title of the field.
+    pub title: String,
+    /// Codes and labels of the marks.
+    pub choices: Vec<(String, String)>,
+    /// Label of the mark that was given; empty: none yet.
+    pub given: String,
+    /// Whether one may be given: the case is completed, and it has none.
+    pub open: bool,
+    #[serde(skip)]
+    field: u16,
+    #[serde(skip)]
+    record: Record,
+}
+
+/// The mark of a case whose procedure takes one.
+///
+/// # Errors
+/// The store fails.
+pub async fn mark_of(facts: &Facts, case: &CaseFile, language: Language) -> Result<Option<Mark>, StoreError> {
+    let pack = facts.pack();
+    let procedure = pack.procedures.iter().find(|procedure| procedure.id == case.procedure);
+    let Some((procedure, field)) = procedure.and_then(|found| Some((found, found.asks.as_ref()?.mark?))) else {
+        return Ok(None);
+    };
+    let (Entity::Register(register), Some(id)) = (procedure.subject, case.record) else { return Ok(None) };
+    let Some(record) = facts.reader().by_id(register, RecordId(id)).await? else { return Ok(None) };
+    let definition = pack.registers.get(register.index()).and_then(|r| r.fields.get(usize::from(field)));
+    let Some((definition, FieldType::Code(list))) = definition.map(|field| (field, field.ty)) else { return Ok(None) };
+    let codes = pack.codes.get(list.index()).map(|list| list.values.as_slice()).unwrap_or_default();
+    let label = |code: &Code| text_in(&code.label, language.id()).to_owned();
+    let given = match record.values.get(usize::from(field)) {
+        Some(Some(Value::Integer(at))) => usize::try_from(*at).ok().and_then(|at| codes.get(at)).map(label),
+        _ => None,
+    };
+    Ok(Some(Mark {
+        title: text_in(&definition.title, language.id()).to_owned(),
+        choices: codes.iter().map(|code| (code.code.clone(), label(code))).collect(),
+        open: case.state == CaseState::Done && given.is_none(),
+        given: given.unwrap_or_default(),
+        field,
+        record,
+    }))
+}
+
+/// Keeps the mark that who asked gives to a completed case, once; whether it was kept.
+///
+/// # Errors
+/// The store fails; somebody gave one meanwhile.
+pub async fn mark(facts: &Facts, case: &CaseFile, code: &str, now: i64) -> Result<bool, StoreError> {
+    let Some(mark) = mark_of(facts, case, Language::ENGLISH).await?.filter(|mark| mark.open) else { return Ok(false) };
+    let Some(at) = mark.choices.iter().position(|(known, _)| known == code) else { return Ok(false) };
+    let reason = format!("{} #{}", case.procedure, case.id);
+    let scope = Scope::division(&case.division);
+    let mut change = facts.store().change(&scope, &Actor::console("public"), &reason, now).await?;
+    let value = [(mark.field, Some(Value::Integer(at as i64)))];
+    change.update(mark.record.register, mark.record.id, mark.record.version, &value).await?;
+    change.commit().await?;
+    Ok(true)
 }

@@ -10,6 +10,8 @@ use bangfu_policy::model::{Entity, FieldRef, Pack, RegisterId, text_in};
 use bangfu_store::change::{Changed, Outcome, Refusal};
 use bangfu_store::{Actor, Duplicates, Scope, Store, StoreError};
 
+use serde::{Deserialize, Serialize};
+
 use super::cells::mask;
 use super::{Accepted, DivisionNames, IntakeError, MappingFile, Problem, Reading, links, read_within};
 
@@ -54,7 +56,7 @@ pub struct Request<'a> {
 }
 
 /// What became of the records of a register.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// New records.
     pub inserted: u64,
@@ -65,7 +67,7 @@ pub struct Counts {
 }
 
 /// What became of the rows of a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Divided {
     /// Records.
     pub counts: Counts,

@@ -2,17 +2,20 @@
 
 use bangfu_office::OfficeError;
 use bangfu_office::write::{CellKind, ColumnSpec, SheetSpec, write_workbook};
-use bangfu_policy::model::{Entity, Pack, RegisterId, Value, text_in};
+use bangfu_policy::model::{Entity, Pack, Procedure, RegisterId, Value, text_in};
 use bangfu_store::journal::Entry;
 use bangfu_store::{
-    Attachment, CaseEvent, CaseFile, CaseQuery, Filter, ListQuery, Operator, Reader, Record, RecordId, Row, SavedQuery,
-    Scope, Sort, Store, StoreError,
+    Attachment, Batch, CaseEvent, CaseFile, CaseQuery, Filter, ListQuery, Operator, Reader, Record, RecordId, Row,
+    SavedQuery, Scope, Sort, Store, StoreError,
 };
 use serde::Serialize;
 
 use super::figures::{self, Language};
 use super::file::Fact;
 use super::listing::{Condition, Listing, Test};
+
+/// Batches of a procedure that are counted at most.
+const MOST_BATCHES: i64 = 200;
 
 /// Most records of a division that one page shows below it.
 const MOST_BELOW: u64 = 100_000;
@@ -28,7 +31,7 @@ pub struct Facts {
 /// A change of a record.
 #[derive(Clone, Debug, Serialize)]
 pub struct Change {
-    /// When, UTC.
+    /// When.
     pub at: String,
     /// `insert`, `update`, `load` …
     pub action: String,
@@ -45,7 +48,7 @@ pub struct Change {
 pub struct RunLine {
     /// Id.
     pub id: String,
-    /// When, UTC.
+    /// When.
     pub at: String,
     /// Day of the run.
     pub as_of: String,
@@ -100,6 +103,27 @@ impl Facts {
     /// The store fails.
     pub async fn cases(&self, query: &CaseQuery) -> Result<(Vec<CaseFile>, u64), StoreError> {
         self.reader.cases(query).await
+    }
+
+    /// Places, named by so many digits, where more than one case of a procedure is at the same of some steps.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn batches(
+        &self,
+        procedure: &Procedure,
+        steps: &[usize],
+        digits: usize,
+        division: &str,
+    ) -> Result<Vec<Batch>, StoreError> {
+        let seen = match procedure.subject {
+            Entity::Register(register) => self.scope.sees(register),
+            Entity::Level(_) => true,
+        };
+        if !seen || steps.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.reader.batches((&procedure.id, steps), digits, division, MOST_BATCHES).await
     }
 
     /// The case of a code, wherever it lies: for whoever has the code.
@@ -252,7 +276,7 @@ impl Facts {
                 (title, written("before", id), written("after", id))
             });
             Change {
-                at: figures::moment(entry.at),
+                at: figures::moment(entry.at, &self.pack().calendar),
                 fields: fields.collect(),
                 action: entry.action,
                 who: entry.actor,
@@ -295,7 +319,7 @@ impl Facts {
     pub async fn runs(&self) -> Result<Vec<RunLine>, StoreError> {
         let runs = self.store.runs().await?;
         let lines = runs.into_iter().take(20).map(|run| RunLine {
-            at: figures::moment(run.started),
+            at: figures::moment(run.started, &self.pack().calendar),
             as_of: figures::iso_day(run.as_of.into()),
             seconds: run
                 .finished

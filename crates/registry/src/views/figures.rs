@@ -4,7 +4,7 @@
 //! a figure comes from.
 
 use bangfu_policy::ir::{Scalar, Type};
-use bangfu_policy::model::{Pack, Unit, text_in};
+use bangfu_policy::model::{Calendar, Pack, Unit, text_in};
 use jiff::civil::Date;
 
 pub use super::language::Language;
@@ -81,9 +81,9 @@ pub fn days_of(date: Date) -> i32 {
     date.since((jiff::Unit::Day, epoch)).map_or(0, |span| span.get_days())
 }
 
-/// A moment (milliseconds since 1970) as `2026-11-23 20:44`, in UTC.
-pub fn moment(milliseconds: i64) -> String {
-    jiff::Timestamp::from_millisecond(milliseconds)
+/// A moment (milliseconds since 1970-01-01 UTC) as `2026-11-23 20:44`, as the clocks of the calendar show it.
+pub fn moment(milliseconds: i64, calendar: &Calendar) -> String {
+    jiff::Timestamp::from_millisecond(milliseconds.saturating_add(calendar.offset))
         .map(|at| at.strftime("%Y-%m-%d %H:%M").to_string())
         .unwrap_or_default()
 }

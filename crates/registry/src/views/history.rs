@@ -18,7 +18,7 @@ use super::places::Places;
 pub struct Event {
     /// Number of the journal's entry.
     pub seq: i64,
-    /// When, UTC.
+    /// When.
     pub at: String,
     /// Who.
     pub who: String,
@@ -49,7 +49,7 @@ pub struct Gone {
     pub name: String,
     /// Code of its division.
     pub division: String,
-    /// When, UTC.
+    /// When.
     pub at: String,
     /// Who.
     pub who: String,
@@ -87,7 +87,7 @@ pub async fn events(
         let fields = sides(pack, register, &body, places, language);
         Event {
             seq: entry.seq,
-            at: figures::moment(entry.at),
+            at: figures::moment(entry.at, &pack.calendar),
             who: entry.actor,
             reason: entry.reason,
             undoable: there && entry.action == "update" && !undone.contains(&entry.seq) && !fields.is_empty(),
@@ -145,7 +145,7 @@ pub async fn removed(
             key: text(register.key).or(period).unwrap_or_else(|| format!("~{record}")),
             name: text(register.label).unwrap_or_default(),
             division: entry.division,
-            at: figures::moment(entry.at),
+            at: figures::moment(entry.at, &facts.pack().calendar),
             who: entry.actor,
             reason: entry.reason,
         }

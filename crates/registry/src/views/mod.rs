@@ -5,6 +5,7 @@
 
 pub mod boards;
 pub mod books;
+pub mod calendar;
 pub mod charts;
 pub mod excused;
 pub mod facts;
@@ -22,6 +23,7 @@ pub mod places;
 pub mod policy;
 pub mod problems;
 pub mod procedures;
+pub mod published;
 pub mod reference;
 pub mod results;
 pub mod rule;

@@ -1,6 +1,6 @@
 //! Procedures of the pack as pages show them: steps in lanes, one for each level.
 
-use bangfu_policy::model::{Field, LevelId, Pack, Procedure, Set, Step, Text, text_in};
+use bangfu_policy::model::{Field, LevelId, Pack, Procedure, RoleId, Set, Step, Text, text_in};
 use serde::Serialize;
 
 use super::figures::Language;
@@ -77,6 +77,8 @@ pub struct StepView {
     pub back_to: String,
     /// Title of the step that an objection leads back to.
     pub objection: String,
+    /// Where an overdue case goes up to: days, title of the role, whether it only urges.
+    pub escalates: Vec<(u16, String, bool)>,
 }
 
 /// All procedures.
@@ -94,11 +96,12 @@ pub fn one(pack: &Pack, id: &str, language: Language) -> Option<ProcedureView> {
     levels.dedup();
     let title_of = |at: Option<usize>| at.and_then(|at| procedure.steps.get(at)).map(|step| words(&step.title));
     let share = |share: Option<(i64, i64)>| share.map(|(a, b)| format!("{a}/{b}")).unwrap_or_default();
+    let role_title = |id: RoleId| pack.roles.get(id.index()).map(|role| words(&role.title)).unwrap_or_default();
     let step = |(at, step): (usize, &Step)| StepView {
         number: at + 1,
         id: step.id.clone(),
         title: words(&step.title),
-        role: pack.roles.get(step.role.index()).map(|role| words(&role.title)).unwrap_or_default(),
+        role: role_title(step.role),
         lane: levels.iter().position(|known| *known == level(pack, step)).unwrap_or(0),
         kind: step.kind.word(),
         days: step.days,
@@ -110,6 +113,7 @@ pub fn one(pack: &Pack, id: &str, language: Language) -> Option<ProcedureView> {
         majority: share(step.majority),
         back_to: title_of(step.back_to).unwrap_or_default(),
         objection: title_of(step.objection).unwrap_or_default(),
+        escalates: step.escalates.iter().map(|rung| (rung.after, role_title(rung.to), rung.urges)).collect(),
     };
     let begins = procedure.begins.and_then(|id| pack.variables.get(id.index()));
     Some(ProcedureView {

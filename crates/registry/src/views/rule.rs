@@ -154,6 +154,13 @@ pub fn read_variables(pack: &Pack, id: VariableId) -> Vec<VariableId> {
     items.filter(|item| item.kind == "variable").map(|item| VariableId(item.index as u16)).collect()
 }
 
+/// The parameters that a rule reads directly.
+pub fn read_parameters(pack: &Pack, id: VariableId) -> Vec<model::ParameterId> {
+    let Some(variable) = pack.variables.get(id.index()) else { return Vec::new() };
+    let items = reads(pack, body(pack, variable.root, id), Language::ENGLISH).into_iter();
+    items.filter(|item| item.kind == "parameter").map(|item| model::ParameterId(item.index as u16)).collect()
+}
+
 fn item(pack: &Pack, kind: &'static str, n: u16, field: u16, language: Language) -> Option<Item> {
     let index = usize::from(n);
     let (id, title) = match kind {

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use bangfu_registry::demo;
 use bangfu_registry::home::Home;
 use bangfu_registry::intake::{self, MappingFile, Request};
+use bangfu_registry::moving;
 use bangfu_registry::packs;
 use bangfu_registry::store::{Actor, Duplicates, Scope};
 use clap::{ArgGroup, Args, ValueEnum};
@@ -74,18 +76,55 @@ pub(crate) async fn synth(place: &Place, people: Option<u64>) -> Result<()> {
         bail!("{} holds a registry already; name another folder with --data", place.data.display());
     }
     let units = bar("synthetic population", 0);
-    let manifest =
-        bangfu_registry::demo::create(&place.data, &pack, &place.policy, people, clock::now(), &|done, all| {
+    let manifest = demo::create(
+        &place.data,
+        &pack,
+        &place.policy,
+        (people, place.database.as_deref()),
+        clock::now(),
+        &|done, all| {
             units.set_length(all as u64);
             units.set_position(done as u64);
-        })
-        .await?;
+        },
+    )
+    .await?;
     units.finish_and_clear();
     println!("{} made with seed {}:", place.data.display(), manifest.seed);
     for (register, count) in &manifest.records {
         println!("  {register:20} {count:>10}");
     }
     println!("planted errors are listed in {}", place.data.join("synthetic.json").display());
+    Ok(())
+}
+
+/// Makes an empty registry.
+pub(crate) async fn init(place: &Place) -> Result<()> {
+    let pack = Arc::new(policy::read(&place.policy)?);
+    if Home::exists(&place.data) {
+        bail!("{} holds a registry already; name another folder with --data", place.data.display());
+    }
+    let database = place.database.as_deref();
+    let home = demo::create_empty(&place.data, &pack, &place.policy, database, clock::now()).await?;
+    let divisions = home.store.reader(&Scope::everything()).divisions().await?;
+    println!("{} made with {} divisions; `bangfu serve` opens it", place.data.display(), divisions.len());
+    Ok(())
+}
+
+/// Moves a registry from its file to a server.
+pub(crate) async fn move_to(place: &Place, url: &str) -> Result<()> {
+    let home = open(place).await?;
+    let rows = bar("rows", 0);
+    let moved = moving::to_server(&home, url, &mut |done, all| {
+        rows.set_length(all);
+        rows.set_position(done);
+    })
+    .await?;
+    rows.finish_and_clear();
+    println!("{} rows moved; the journal is whole: {} entries, hash {}", moved.rows, moved.entries, moved.hash);
+    println!(
+        "{} stays as a copy of this moment: keep it until you have made a backup of the server",
+        moved.kept.display()
+    );
     Ok(())
 }
 

@@ -40,6 +40,10 @@ pub(crate) struct Place {
     /// Data folder of the registry.
     #[arg(long, default_value = "data")]
     pub(crate) data: PathBuf,
+    /// Address of a PostgreSQL database that the registry is kept in, postgres://user@host/name, instead of a file in the
+    /// data folder. The folder remembers it: it is told once.
+    #[arg(long)]
+    pub(crate) database: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,6 +67,19 @@ enum Command {
         /// End after the summary.
         #[arg(long)]
         no_serve: bool,
+    },
+    /// Make an empty registry with the divisions of the pack.
+    Init {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Move a registry from its file into a PostgreSQL database; the file stays as it is.
+    Move {
+        #[command(flatten)]
+        place: Place,
+        /// Address of an empty database, postgres://user@host/name.
+        #[arg(long)]
+        to: String,
     },
     /// Make a registry with a synthetic population.
     Synth {
@@ -126,6 +143,8 @@ pub async fn main(arguments: Arguments) -> Result<()> {
         Command::Demo { place, listen, people, as_of, no_serve } => {
             serve::demo(&place, listen, people, as_of.as_deref(), no_serve).await
         }
+        Command::Init { place } => data::init(&place).await,
+        Command::Move { place, to } => data::move_to(&place, &to).await,
         Command::Synth { place, people } => data::synth(&place, people).await,
         Command::Serve { place, listen } => serve::serve(&place, listen).await,
         Command::Import(arguments) => data::import(arguments).await,
@@ -149,9 +168,12 @@ pub(crate) fn day(text: &str) -> Result<i32> {
 /// Opens the registry of a place.
 pub(crate) async fn open(place: &Place) -> Result<bangfu_registry::home::Home> {
     let pack = std::sync::Arc::new(policy::read(&place.policy)?);
+    if let Some(url) = &place.database {
+        bangfu_registry::home::keep_in(&place.data, url)?;
+    }
     if !bangfu_registry::home::Home::exists(&place.data) {
         bail!(
-            "{} holds no registry; make one with `bangfu synth` or `bangfu demo`, or name another folder with --data",
+            "{} holds no registry; make one with `bangfu init` or `bangfu demo`, or name another folder with --data",
             place.data.display()
         );
     }

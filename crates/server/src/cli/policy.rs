@@ -60,7 +60,7 @@ pub(crate) async fn run(command: PolicyCommand) -> Result<()> {
         PolicyCommand::Test { folder } => test(&read(&folder)?),
         PolicyCommand::Coverage { folder, data: None, format } => coverage(&read(&folder)?, format),
         PolicyCommand::Coverage { folder, data: Some(data), format } => {
-            working(&Place { policy: folder, data }, format).await
+            working(&Place { policy: folder, data, database: None }, format).await
         }
     }
 }

@@ -14,7 +14,7 @@ use bangfu_rules::results::Summary;
 use clap::Args;
 
 use super::{Format, Place, bar, day, open, policy};
-use crate::clock;
+use crate::clock::{self, Clock};
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
@@ -178,7 +178,7 @@ pub(crate) fn bench(arguments: &BenchArguments) -> Result<()> {
 pub(crate) async fn determine(arguments: &DetermineArguments) -> Result<()> {
     let home = open(&arguments.place).await?;
     let set = determine::overrides(&home.pack, &arguments.set)?;
-    let as_of = arguments.as_of.as_deref().map_or(Ok(clock::today()), day)?;
+    let as_of = arguments.as_of.as_deref().map_or_else(|| Ok(Clock::default().today(&home.pack.calendar)), day)?;
     let determined = run_with_bar(&home, as_of, &set).await?;
     match arguments.format {
         Format::Json => println!("{}", serde_json::to_string_pretty(&determined.summary)?),
@@ -236,7 +236,7 @@ pub(crate) async fn explain(arguments: &ExplainArguments) -> Result<()> {
         );
     }
     let language = super::language(pack, arguments.language.as_deref())?;
-    let as_of = arguments.as_of.as_deref().map_or(Ok(clock::today()), day)?;
+    let as_of = arguments.as_of.as_deref().map_or_else(|| Ok(Clock::default().today(&home.pack.calendar)), day)?;
     let (frame, row) = fresh::frame(&home, &Scope::everything(), id, key, as_of).await?;
     let entity = Entity::Register(id);
     let variables = match &arguments.variable {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 use bangfu_policy::model::Right;
 use bangfu_registry::access;
-use bangfu_registry::home::Home;
+use bangfu_registry::home::{Home, keep_in};
 use bangfu_registry::store::{Actor, Scope};
 use bangfu_registry::synth;
 
@@ -31,6 +31,9 @@ pub(crate) async fn demo(
     };
     let as_of = day(&as_of)?;
     if Home::exists(&place.data) {
+        if let Some(url) = &place.database {
+            keep_in(&place.data, url)?;
+        }
         println!("{} is used as it is", place.data.display());
     } else {
         data::synth(place, people).await?;
@@ -55,11 +58,12 @@ pub(crate) async fn serve(place: &Place, listen: SocketAddr) -> Result<()> {
 pub(crate) async fn site_of(home: &Home) -> Result<Site> {
     let last = home.store.runs().await?.into_iter().find(|run| run.state == "done");
     let sources = Sources {
+        data: home.folder.clone(),
         pack_folder: home.pack_folder.clone(),
         results: last.map(|run| home.results(&run.id)).filter(|folder| folder.exists()),
         snapshot: Some(home.snapshot()).filter(|folder| folder.exists()),
         synthetic: home.folder.join("synthetic.json").exists(),
-        today: clock::today(),
+        fixed_day: None,
         clock: site::Clock::default(),
     };
     Ok(Site::open(Arc::clone(&home.pack), home.store.clone(), &sources).await?)

@@ -1,29 +1,26 @@
-//! Imports under way: a file is looked at, shown, and taken when that is confirmed. Kept in memory; their files lie in the
-//! data folder. Whoever waits for a long one is shown that it goes on.
+//! Imports under way: a file is looked at, shown, and taken when that is confirmed. The store remembers them; their files
+//! lie in the data folder. Whoever waits for a long one is shown that it goes on.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bangfu_policy::model::RegisterId;
 use bangfu_registry::intake::Divided;
+use bangfu_registry::store::{Job, Store, StoreError};
 use bangfu_registry::views::figures::Language;
-use serde::Serialize;
-use tokio::sync::watch;
+use serde::{Deserialize, Serialize};
 
 use crate::clock;
 
-/// Jobs that are remembered.
-const MOST: usize = 200;
 /// Days after which files that nobody came back for are removed.
 const DAYS_KEPT: u64 = 7;
 /// How long an answer waits for a job before it says that it goes on.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long it waits between two looks.
+const ROUND: Duration = Duration::from_millis(40);
 
 /// Some rows of a file under what becomes of them.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Some {
     /// How many there are.
     pub count: String,
@@ -32,7 +29,7 @@ pub struct Some {
 }
 
 /// A record with new values: row, name, and field, before, after.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Line {
     /// Row of the file.
     pub row: u64,
@@ -41,7 +38,7 @@ pub struct Line {
 }
 
 /// Something that is wrong with a cell.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Wrong {
     /// Row of the file.
     pub row: u64,
@@ -56,7 +53,7 @@ pub struct Wrong {
 }
 
 /// What would become – or became – of a file.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Outlook {
     /// Data rows.
     pub rows: String,
@@ -81,7 +78,6 @@ pub struct Outlook {
     /// The registry was changed since the last look.
     pub surprised: bool,
     /// See [`Divided`].
-    #[serde(skip)]
     pub divided: Divided,
 }
 
@@ -91,111 +87,80 @@ pub enum State {
     /// The file is read and compared.
     Looking,
     /// What would become of it.
-    Shown(Arc<Outlook>),
+    Shown(Box<Outlook>),
     /// It is taken.
     Taking,
     /// What became of it.
-    Done(Arc<Outlook>),
+    Done(Box<Outlook>),
     /// Why nothing was done.
     Failed(String),
-}
-
-impl State {
-    fn busy(&self) -> bool {
-        matches!(self, Self::Looking | Self::Taking)
-    }
+    /// The process that was at it ended.
+    Interrupted,
 }
 
 /// An import.
-#[derive(Debug)]
-pub struct Job {
-    /// Id in addresses.
-    pub id: String,
-    /// The account that sent it; nobody else sees it.
-    pub owner: i64,
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// As it is kept.
+    pub job: Job,
     /// The register of the rows.
     pub register: RegisterId,
-    /// Name of the file as it was sent.
-    pub name: String,
-    /// Bytes.
-    pub size: u64,
-    /// Where it is kept.
+    /// Language of messages.
+    pub language: Language,
+    /// The list.
     pub file: PathBuf,
     /// The workbook with what was refused.
     pub errors: PathBuf,
-    /// Language of messages.
-    pub language: Language,
-    state: watch::Sender<State>,
 }
 
-impl Job {
-    /// How far it is; waits a moment for one that is at work.
-    pub async fn state(&self) -> State {
-        let mut changes = self.state.subscribe();
-        // Who does not want to wait longer is told how far it is.
-        let _ = tokio::time::timeout(PATIENCE, changes.wait_for(|state| !state.busy())).await;
-        self.state.borrow().clone()
+impl Import {
+    /// An import whose files lie in a folder.
+    pub fn new(job: Job, register: RegisterId, language: Language, folder: &Path) -> Self {
+        let (file, errors) = (folder.join(&job.file), folder.join(format!("{}.xlsx", job.id)));
+        Self { job, register, language, file, errors }
     }
 
-    /// Tells how far it is.
-    pub fn tell(&self, state: State) {
-        self.state.send_replace(state);
+    /// Tells how far it is, from the state that it was in.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn tell(&self, store: &Store, from: &str, far: &State) -> Result<bool, StoreError> {
+        let (to, outlook) = match far {
+            State::Looking => ("looking", String::new()),
+            State::Taking => ("taking", String::new()),
+            State::Shown(outlook) => ("shown", serde_json::to_string(outlook)?),
+            State::Done(outlook) => ("done", serde_json::to_string(outlook)?),
+            State::Failed(words) => ("failed", words.clone()),
+            State::Interrupted => ("failed", String::new()),
+        };
+        store.move_job(&self.job.id, (from, to), &outlook).await
     }
+}
 
-    /// Begins to take what was shown; none if it is not shown, or is taken already.
-    pub fn begin(&self) -> Option<Arc<Outlook>> {
-        let mut shown = None;
-        self.state.send_if_modified(|state| {
-            if let State::Shown(outlook) = state {
-                shown = Some(Arc::clone(outlook));
-                *state = State::Taking;
+/// How far a job is; waits a moment for one that is at work, wherever it is.
+///
+/// # Errors
+/// The store fails.
+pub async fn far(store: &Store, id: &str) -> Result<State, StoreError> {
+    let begun = Instant::now();
+    loop {
+        let Some(job) = store.job(id).await? else { return Ok(State::Interrupted) };
+        let busy = match job.state.as_str() {
+            "shown" => return Ok(State::Shown(serde_json::from_str(&job.outlook)?)),
+            "done" => return Ok(State::Done(serde_json::from_str(&job.outlook)?)),
+            "looking" => State::Looking,
+            "taking" => State::Taking,
+            _ if job.outlook.is_empty() => return Ok(State::Interrupted),
+            _ => return Ok(State::Failed(job.outlook)),
+        };
+        if begun.elapsed() > PATIENCE {
+            if !store.works(&job.worker).await? {
+                store.move_job(id, (&job.state, "failed"), "").await?;
+                return Ok(State::Interrupted);
             }
-            shown.is_some()
-        });
-        shown
-    }
-}
-
-/// All jobs of a site.
-#[derive(Debug, Default)]
-pub struct Jobs {
-    all: Mutex<BTreeMap<String, Arc<Job>>>,
-    next: AtomicU64,
-}
-
-impl Jobs {
-    /// A new job over a file that is kept.
-    pub fn add(
-        &self,
-        owner: i64,
-        register: RegisterId,
-        (name, size): (String, u64),
-        file: PathBuf,
-        folder: &Path,
-        language: Language,
-    ) -> Arc<Job> {
-        let id = format!("{}-{}", clock::run_id(), self.next.fetch_add(1, Ordering::Relaxed));
-        let errors = folder.join(format!("{id}.xlsx"));
-        let state = watch::Sender::new(State::Looking);
-        let job = Arc::new(Job { id: id.clone(), owner, register, name, size, file, errors, language, state });
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(id, Arc::clone(&job));
-        while all.len() > MOST {
-            all.pop_first();
+            return Ok(busy);
         }
-        job
-    }
-
-    /// A job by its id.
-    pub fn get(&self, id: &str) -> Option<Arc<Job>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
-    }
-
-    /// Whether another job needs a file.
-    pub fn needs(&self, file: &Path, beside: &str) -> bool {
-        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let waits = |job: &Job| !matches!(*job.state.borrow(), State::Done(_) | State::Failed(_));
-        all.values().any(|job| job.id != beside && job.file == file && waits(job))
+        tokio::time::sleep(ROUND).await;
     }
 }
 

@@ -67,8 +67,8 @@ pub struct Site {
     pub synthetic: bool,
     /// The data folder, where files of records and imports lie.
     pub data: PathBuf,
-    /// Today: parameters are shown for this day as long as there is no run.
-    pub today: i32,
+    /// The day that is today for tests; none: that of the clock.
+    pub fixed_day: Option<i32>,
     /// What time it is for sessions, cases, notices and the journal.
     pub clock: Clock,
 }
@@ -76,6 +76,8 @@ pub struct Site {
 /// Where a site finds what it shows.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
+    /// The data folder, where files of records and imports lie.
+    pub data: PathBuf,
     /// Folder of the pack, whose `data/*.geojson` are the boundaries.
     pub pack_folder: PathBuf,
     /// Folder of the last run's results; none: no run yet.
@@ -84,8 +86,8 @@ pub struct Sources {
     pub snapshot: Option<PathBuf>,
     /// Whether the people are invented.
     pub synthetic: bool,
-    /// Today, days since 1970-01-01.
-    pub today: i32,
+    /// The day that is today for tests, days since 1970-01-01; none: that of the clock.
+    pub fixed_day: Option<i32>,
     /// The clock: the machine's, if nothing is said.
     pub clock: Clock,
 }
@@ -102,7 +104,7 @@ impl Site {
         let (results, snapshot) = read_run(&pack, sources)?;
         Ok(Self {
             boundaries: boundaries(&sources.pack_folder)?,
-            data: store.path().parent().map(Path::to_owned).unwrap_or_default(),
+            data: sources.data.clone(),
             locales: packs::locales(&sources.pack_folder)?,
             store,
             results: results.map(Arc::new),
@@ -110,7 +112,7 @@ impl Site {
             pack,
             snapshot,
             synthetic: sources.synthetic,
-            today: sources.today,
+            fixed_day: sources.fixed_day,
             clock: sources.clock.clone(),
         })
     }
@@ -133,14 +135,19 @@ impl Site {
         }
     }
 
+    /// Today, as the policy's calendar has it, days since 1970-01-01.
+    pub fn today(&self) -> i32 {
+        self.fixed_day.unwrap_or_else(|| self.clock.today(&self.pack.calendar))
+    }
+
     /// Milliseconds since 1970-01-01 UTC.
     pub fn now(&self) -> i64 {
         self.clock.now()
     }
 
-    /// The day that pages speak of: that of the last run.
+    /// The day that pages speak of: that of the last run; without one parameters are shown for today.
     pub fn as_of(&self) -> i32 {
-        self.results.as_ref().map_or(self.today, |results| results.as_of)
+        self.results.as_ref().map_or_else(|| self.today(), |results| results.as_of)
     }
 }
 
@@ -193,8 +200,6 @@ pub struct Inner {
     pub texts: Arc<texts::Texts>,
     /// Style and scripts.
     pub assets: Arc<assets::Assets>,
-    /// Imports under way.
-    pub jobs: jobs::Jobs,
     /// Who sent public forms lately.
     pub senders: pages::public::Senders,
     /// Who looked at what, until it is written.
@@ -285,11 +290,10 @@ impl Shared {
                 }
             });
         }
-        let jobs = jobs::Jobs::default();
         let senders = pages::public::Senders::default();
         let looks = looks::Looks::new(site.store.clone());
         let (facts, who) = (site.facts(&Scope::nothing()), Arc::new(Who::nobody()));
-        Ok(Self { inner: Arc::new(Inner { site, texts, assets, jobs, senders, looks, templates }), facts, who })
+        Ok(Self { inner: Arc::new(Inner { site, texts, assets, senders, looks, templates }), facts, who })
     }
 
     /// The site as somebody sees it.

@@ -108,6 +108,7 @@ impl Visit {
             "name": who.name,
             "role": title,
             "place": place,
+            "for": who.principal().map(|principal| &principal.login),
             "reads": role.is_some_and(|role| !role.reads.is_empty()) && !who.enrol,
             "rights": rights,
         })

@@ -209,7 +209,7 @@ async fn two_determinations_do_not_write_at_the_same_time() {
     let data = folder.path().join("data");
     filled(&data, &BANNERS[..1], 0.01).await;
     let home = open(&data).await;
-    let working = home.work().unwrap();
+    let working = home.work().await.unwrap();
     let run = Run { id: "0".to_owned(), state: "running".to_owned(), overrides: "{}".to_owned(), ..Run::default() };
     home.store.record_run(&run, &[]).await.unwrap();
     let refused = super::run(&data, &DETERMINE);

@@ -59,7 +59,7 @@ fn person(site: &Site, role: &Role, division: &str) -> Who {
         made: 0,
     };
     let held = Held { id: 1, account: 7, role: role.id.clone(), division: division.to_owned(), given: 0, ended: None };
-    Who::new(&site.pack, &account, &[held], None, true)
+    Who::new(&site.pack, &account, (&[held], &[]), None, true)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

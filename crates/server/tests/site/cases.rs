@@ -2,10 +2,10 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use bangfu_policy::model::{Entity, Procedure, RegisterId, Role, StepKind, Value};
+use bangfu_policy::model::{DAY, Entity, Procedure, RegisterId, Role, StepKind, Value};
 use bangfu_registry::access::{Who, sign_in};
 use bangfu_registry::casework::acts::{Desk, NotDone};
-use bangfu_registry::casework::flow::{Act, Cannot, DAY, Votes, With};
+use bangfu_registry::casework::flow::{Act, Cannot, Votes, With};
 use bangfu_registry::casework::proposal::{Grounds, Subject};
 use bangfu_registry::store::{Actor, CaseFile, CaseState, ListQuery, Record, Scope, StoreError};
 use bangfu_registry::views::facts::Facts;
@@ -14,13 +14,13 @@ use bangfu_server::site::Site;
 use super::fixture::{get, now, open, registry, send, session_as, session_at, signed_in_as};
 
 /// Somebody who holds a role where a case lies.
-struct Person {
-    who: Who,
-    facts: Facts,
+pub(crate) struct Person {
+    pub(crate) who: Who,
+    pub(crate) facts: Facts,
 }
 
 impl Person {
-    async fn new(site: &Site, role: &Role, division: &str, person: &str) -> Self {
+    pub(crate) async fn new(site: &Site, role: &Role, division: &str, person: &str) -> Self {
         let digits = site.pack.levels[role.level.index()].digits;
         let own = division.get(..digits).unwrap_or(division);
         let session = session_as(site, role, own, person).await;
@@ -28,17 +28,17 @@ impl Person {
         Self { facts: site.facts(&who.scope), who }
     }
 
-    async fn named(site: &Site, role: &str, division: &str) -> Self {
+    pub(crate) async fn named(site: &Site, role: &str, division: &str) -> Self {
         let role = site.pack.roles.iter().find(|known| known.id == role).unwrap();
         Self::new(site, role, division, "").await
     }
 
-    fn desk(&self, at: i64) -> Desk<'_> {
+    pub(crate) fn desk(&self, at: i64) -> Desk<'_> {
         Desk { facts: &self.facts, who: &self.who, now: at }
     }
 }
 
-fn papers(count: usize) -> With {
+pub(crate) fn papers(count: usize) -> With {
     With { note: "in order".to_owned(), evidence: vec!["file 12, page 3".to_owned(); count], ..With::default() }
 }
 
@@ -48,12 +48,17 @@ fn actor_of<'p>(site: &'p Site, procedure: &Procedure, step: usize) -> &'p Role 
     role.entered_by.first().map_or(role, |enters| &site.pack.roles[enters.index()])
 }
 
-fn procedure<'p>(site: &'p Site, id: &str) -> &'p Procedure {
+pub(crate) fn procedure<'p>(site: &'p Site, id: &str) -> &'p Procedure {
     site.pack.procedures.iter().find(|procedure| procedure.id == id).unwrap()
 }
 
 /// Does the step that a case is at as it should be done.
-async fn proceed(site: &Site, procedure: &Procedure, case: &CaseFile, at: &mut i64) -> Result<CaseFile, NotDone> {
+pub(crate) async fn proceed(
+    site: &Site,
+    procedure: &Procedure,
+    case: &CaseFile,
+    at: &mut i64,
+) -> Result<CaseFile, NotDone> {
     let step = &procedure.steps[case.step];
     // Of several who hold the role another one for each step.
     let person = format!(".{}", case.step);
@@ -74,19 +79,36 @@ async fn proceed(site: &Site, procedure: &Procedure, case: &CaseFile, at: &mut i
     person.desk(*at).act(case.id, case.version, act, &with, None).await
 }
 
-async fn households(site: &Site, village: &str) -> Vec<Record> {
+pub(crate) async fn households(site: &Site, village: &str) -> Vec<Record> {
     let register = site.pack.register("household").unwrap();
     let query = ListQuery { limit: 500, ..ListQuery::default() };
     site.store.reader(&Scope::division(village)).list(register, &query).await.unwrap().records
 }
 
-fn status(site: &Site, record: &Record) -> Option<Value> {
+/// A village without cases of other tests, with its households.
+pub(crate) async fn another_village(site: &Site) -> (String, Vec<Record>) {
+    let taken = registry().await.village.clone();
+    let register = site.pack.register("household").unwrap();
+    let all = ListQuery { limit: 2_000, ..ListQuery::default() };
+    let page = site.store.reader(&Scope::everything()).list(register, &all).await.unwrap();
+    // From the end: some tests take the first records that there are.
+    let villages = page.records.into_iter().rev().map(|record| record.division).filter(|village| *village != taken);
+    for village in villages {
+        let own = households(site, &village).await;
+        if own.len() >= 6 {
+            return (village, own);
+        }
+    }
+    panic!("no village has six households");
+}
+
+pub(crate) fn status(site: &Site, record: &Record) -> Option<Value> {
     let register = &site.pack.registers[record.register.index()];
     let at = register.fields.iter().position(|field| field.id == "poverty_status").unwrap();
     record.values[at].clone()
 }
 
-async fn labels(site: &Site, record: &Record, kind: &str) -> usize {
+pub(crate) async fn labels(site: &Site, record: &Record, kind: &str) -> usize {
     let register = site.pack.register("label").unwrap();
     let at = site.pack.registers[register.index()].fields.iter().position(|field| field.id == "kind").unwrap();
     let children = site.store.reader(&Scope::everything()).children(register, record.id).await.unwrap();
@@ -100,11 +122,11 @@ fn code(site: &Site, register: RegisterId, field: &str, code: &str) -> Option<Va
     bangfu_policy::value::parse(code, field.ty, &site.pack, "en").ok()
 }
 
-async fn again(site: &Site, id: i64) -> CaseFile {
+pub(crate) async fn again(site: &Site, id: i64) -> CaseFile {
     site.store.reader(&Scope::everything()).case(id).await.unwrap().unwrap()
 }
 
-fn cannot(result: Result<CaseFile, NotDone>) -> Cannot {
+pub(crate) fn cannot(result: Result<CaseFile, NotDone>) -> Cannot {
     match result {
         Err(NotDone::Cannot(cannot)) => cannot,
         other => panic!("{other:?}"),

@@ -53,7 +53,7 @@ impl Desk {
     }
 
     async fn over(folder: tempfile::TempDir, pack: Arc<Pack>, store: Store) -> Self {
-        let sources = Sources { pack_folder: pack_folder(), ..Sources::default() };
+        let sources = Sources { data: folder.path().to_owned(), pack_folder: pack_folder(), ..Sources::default() };
         let site = Site::open(Arc::clone(&pack), store.clone(), &sources).await.unwrap();
         let router = super::fixture::signed_in(site).await;
         Self { folder, pack, store, router }

@@ -23,7 +23,7 @@ use super::desk::book;
 use super::fixture::{Answer, get, now, open, registry, send, session_as, session_of, widest};
 
 /// Routes that answer with a file or data, not with a page.
-const FILES: [&str; 9] = [
+const FILES: [&str; 11] = [
     "/healthz",
     "/assets/",
     "/api/v1/",
@@ -33,6 +33,8 @@ const FILES: [&str; 9] = [
     "/registry/{id}/import/{job}/errors.xlsx",
     "/registry/{id}/{record}/files",
     "/books/{id}/{kind}",
+    "/public/figures/export.csv",
+    "/public/registers/{id}/export.csv",
 ];
 
 /// Pages of one route that each role opens.
@@ -155,7 +157,8 @@ async fn prepare(router: &Router, site: &Shared) -> (Vec<String>, (String, Strin
         Err(_) => accounts::link(&site.store, &actor, "walk.new", "", now()).await.unwrap(),
     };
     let mut all = vec![notice, format!("/welcome/{link}"), format!("/public?code={code}")];
-    all.extend([hung, refused, fresh]);
+    // The first act of the exit was a vote: its record is printed.
+    all.extend([format!("{hung}/record/0"), hung, refused, fresh]);
     for text in [
         "/sign-in",
         "/sign-in?next=/work&ready=1",

@@ -22,6 +22,8 @@ use bangfu_server::site::{self, Site, Sources};
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
+use crate::place;
+
 /// 2016-12-31.
 const AS_OF: i32 = 17_166;
 /// 2023-12-31: the monitoring of the 2020s has begun, and the demo has incomes of that year.
@@ -68,7 +70,7 @@ fn pack_with_books() -> Pack {
 
 pub(crate) async fn store(folder: &Path, pack: &Arc<Pack>) -> Store {
     let keys = SecretKeys::open_or_create(&folder.join("keys")).unwrap();
-    Store::open(&folder.join("registry.sqlite"), Arc::clone(pack), keys).await.unwrap()
+    Store::open(&place::address(folder).await, Arc::clone(pack), keys).await.unwrap()
 }
 
 async fn make() -> Registry {
@@ -296,11 +298,12 @@ async fn open_on(today: i32, results: &str) -> Site {
     let store = store(registry.folder.path(), &registry.pack).await;
     let folder = registry.folder.path();
     let sources = Sources {
+        data: folder.to_owned(),
         pack_folder: pack_folder(),
         results: Some(folder.join(results)),
         snapshot: Some(folder.join("snapshot")),
         synthetic: true,
-        today,
+        fixed_day: Some(today),
         ..Sources::default()
     };
     Site::open(Arc::clone(&registry.pack), store, &sources).await.unwrap()
@@ -401,9 +404,21 @@ pub(crate) async fn addresses() -> Vec<String> {
             // Signing in and the accounts: the tests of access walk them.
             path if path.starts_with("/account/") || path.starts_with("/accounts") => Vec::new(),
             "/public/ask/{procedure}" => vec!["/public/ask/complaint_handling".to_owned()],
+            "/public/registers/{id}" => registry
+                .pack
+                .public
+                .registers
+                .iter()
+                .map(|public| &registry.pack.registers[public.register.index()].id)
+                .flat_map(|id| fill(&[id.as_str(), &format!("{id}?division=150421")]))
+                .collect(),
+            "/public/figures" => vec![path.to_owned(), "/public/figures?division=150421".to_owned()],
+            "/public/mark" | "/public/registers/{id}/export.csv" | "/public/figures/export.csv" => Vec::new(),
+            "/batches/{procedure}/{step}/{place}" => fill(&[&format!("household_exit/vote/{village}")]),
             "/public/notices/{notice}"
             | "/cases/new"
             | "/cases/{case}"
+            | "/cases/{case}/record/{number}"
             | "/sign-in"
             | "/sign-out"
             | "/welcome/{link}"

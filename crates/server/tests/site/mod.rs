@@ -1,14 +1,18 @@
 //! The site: every page in both languages, valid HTML, and no finding of axe on the pages that it looks at in a real browser.
 
+mod absence;
 mod access;
 mod api;
+mod batches;
 mod boards;
 mod books;
 mod browser;
-mod cases;
+pub(crate) mod cases;
 mod clock;
 mod coverage;
+mod decided;
 mod desk;
+mod escalation;
 mod everywhere;
 mod exports;
 pub(crate) mod fixture;
@@ -17,6 +21,7 @@ mod keeping;
 mod keyboard;
 mod pages;
 mod public;
+mod published;
 mod registers;
 mod sample;
 mod second;

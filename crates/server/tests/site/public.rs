@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use bangfu_policy::model::{Role, StepKind, Value};
 use bangfu_registry::casework::acts::Desk;
-use bangfu_registry::casework::flow::{Act, DAY, Votes, With};
+use bangfu_registry::casework::flow::{Act, Votes, With};
 use bangfu_registry::casework::proposal::{Grounds, Subject};
 use bangfu_registry::casework::public::Board;
 use bangfu_registry::store::{CaseFile, ListQuery, Record, Scope};
@@ -50,6 +50,7 @@ async fn at_notice(site: &Site, household: &Record, at: i64) -> CaseFile {
             note: String::new(),
             evidence: vec!["12".to_owned(); step.evidence.len()],
             votes: Some(Votes { entitled: 10, present: 10, yes: 10 }),
+            ..With::default()
         };
         let does = match step.kind {
             StepKind::Vote => Act::Vote,
@@ -83,13 +84,27 @@ async fn a_notice_is_on_show_for_its_days_and_tells_no_secret() {
         found
     };
     // Seven days from the day after it was posted, and not an hour longer.
-    let end = (posted_at.div_euclid(DAY) + 8) * DAY;
+    let end = site.pack.calendar.ends(posted_at, 7, false);
     assert!(names(posted_at).await && names(end - 1).await && !names(end).await);
     let other = if village.starts_with("150421") { "150981" } else { "150421" };
     assert!(board(posted_at).on_show(other).await.unwrap().iter().all(|notice| !notice.id.contains(&village)));
 
+    // After its days only its number stays, for a year.
+    let hung = async |division: &str, at: i64| -> usize {
+        let hung = board(at).hung(division).await.unwrap();
+        let column = hung.procedures.iter().position(|title| title == "Exit of a household");
+        let line = hung.lines.iter().find(|(code, ..)| code == division);
+        column.and_then(|at| line?.2.get(at).copied()).unwrap_or(0)
+    };
+    let (day, whole) = (86_400_000, &site.pack.policy.root);
+    assert!(hung(&village, end).await >= 1 && hung(whole, end).await >= hung(&village, end).await);
+    assert_eq!(hung(&village, posted_at + 366 * day).await, 0);
+    let below = board(end).hung(whole).await.unwrap();
+    assert!(below.lines.iter().any(|(code, ..)| *code == village[..4]), "{below:?}");
+
     let router = site::router(site).unwrap();
     let index = get(&router, &format!("/public?division={village}"), "lang=en").await.text;
+    assert!(index.contains("Notices hung in the last 12 months"));
     let address = index.split("href=\"").find(|part| part.starts_with("/public/notices/household_exit"));
     let address = address.expect("the notice is listed").split('"').next().unwrap().replace("&amp;", "&");
     let secret = regex::Regex::new(r"\d{17}[\dXx]|\*\d{4}|159900").unwrap();
@@ -112,7 +127,7 @@ async fn a_notice_is_on_show_for_its_days_and_tells_no_secret() {
 }
 
 /// The case of a code, read anew.
-async fn registry_case(code: &str) -> CaseFile {
+pub(super) async fn registry_case(code: &str) -> CaseFile {
     let site = open().await;
     site.store.reader(&Scope::everything()).case_of_code(code).await.unwrap().unwrap()
 }
@@ -164,4 +179,51 @@ async fn a_complaint_is_taken_and_waits_for_the_banner() {
     let often = post(&banner, "v.subject=other&v.content=x", "10.0.0.1").await;
     assert_eq!(often.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(post(&banner, "v.subject=other&v.content=x", "10.0.0.2").await.status, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_complained_says_once_how_content_they_are() {
+    let site = open().await;
+    let banner = registry().await.village[..6].to_owned();
+    let office = session_as(&site, role(&site, "banner_office"), &banner, ".content").await;
+    let router = signed_in_as(open().await, "none".to_owned());
+    let post = async |uri: String, body: String| {
+        let request = Request::builder()
+            .method("POST")
+            .uri(uri)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("x-forwarded-for", "10.0.0.9")
+            .header("cookie", "lang=en");
+        let mut request = request.body(Body::from(body)).unwrap();
+        let peer: std::net::SocketAddr = "127.0.0.1:999".parse().unwrap();
+        request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+        send(&router, request).await
+    };
+    let ask = format!("/public/ask/complaint_handling?division={banner}");
+    let taken = post(ask, "v.subject=payment&v.content=late".to_owned()).await;
+    let code = taken.text.split("<code class=\"long\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    let mut case = registry_case(&code).await;
+    let marked = async |mark: &str| post("/public/mark".to_owned(), format!("code={code}&mark={mark}")).await.status;
+    let looked = async || get(&router, &format!("/public?code={code}"), "lang=en").await.text;
+    // Nothing is asked before it is answered.
+    assert!(!looked().await.contains("name=\"mark\""));
+    assert_eq!(marked("satisfied").await, StatusCode::SEE_OTHER);
+    let procedure = site.pack.procedures.iter().find(|procedure| procedure.id == "complaint_handling").unwrap();
+    for step in &procedure.steps {
+        let with = With { evidence: vec!["7".to_owned(); step.evidence.len()], ..With::default() };
+        let as_role = site.pack.roles[step.role.index()].id.clone();
+        case = act(&site, &as_role, &format!(".c{}", case.step), &case, Act::Done, &with, now()).await;
+    }
+    let open = looked().await;
+    assert!(open.contains("value=\"partly\"") && open.contains("can be given once"), "{open}");
+    assert_eq!(marked("weather").await, StatusCode::SEE_OTHER);
+    assert!(looked().await.contains("name=\"mark\""), "no such mark");
+    assert_eq!(marked("partly").await, StatusCode::SEE_OTHER);
+    let told = looked().await;
+    assert!(told.contains("<strong>partly</strong>") && !told.contains("name=\"mark\""), "{told}");
+    // The second is not taken, and the banner sees the first.
+    marked("satisfied").await;
+    assert!(looked().await.contains("<strong>partly</strong>"));
+    let page = get(&router, &format!("/cases/{}", case.id), &format!("lang=en; session={office}")).await.text;
+    assert!(page.contains("How content the sender is") && page.contains("<strong>partly</strong>"), "{page}");
 }

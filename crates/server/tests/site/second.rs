@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use bangfu_policy::model::{Entity, Pack, RegisterId, RegisterKind};
 use bangfu_registry::home::Home;
 use bangfu_registry::store::{ListQuery, Scope};
+use bangfu_registry::views::figures::iso_day;
 use bangfu_registry::{demo, determine};
 use bangfu_server::site::{self, Site, Sources};
 use tokio::sync::OnceCell;
@@ -41,7 +42,9 @@ async fn make() -> Second {
     let folder = tempfile::tempdir().unwrap();
     let pack = Arc::new(bangfu_registry::packs::read(&pack_folder()).unwrap());
     let data = folder.path().join("data");
-    demo::create(&data, &pack, &pack_folder(), Some(PEOPLE), NOW, &|_, _| {}).await.unwrap();
+    let database = crate::place::database(&data).await;
+    let made = (Some(PEOPLE), database.as_deref());
+    demo::create(&data, &pack, &pack_folder(), made, NOW, &|_, _| {}).await.unwrap();
     let home = Home::open(&data, Arc::clone(&pack), &pack_folder()).await.unwrap();
     determine::determine(&home, AS_OF, &[], ("first", &|| NOW), &mut |_, _| {}).await.unwrap();
     home.store.close().await.unwrap();
@@ -52,11 +55,12 @@ async fn open() -> (Site, Home) {
     let second = second().await;
     let home = Home::open(&second.folder.path().join("data"), Arc::clone(&second.pack), &pack_folder()).await.unwrap();
     let sources = Sources {
+        data: home.folder.clone(),
         pack_folder: pack_folder(),
         results: Some(home.results("first")),
         snapshot: Some(home.snapshot()),
         synthetic: true,
-        today: AS_OF,
+        fixed_day: Some(AS_OF),
         ..Sources::default()
     };
     (Site::open(Arc::clone(&second.pack), home.store.clone(), &sources).await.unwrap(), home)
@@ -181,6 +185,26 @@ async fn figures_and_days_are_written_as_in_french() {
     assert!(what_if.contains("(kelars)") && !what_if.contains("yuan"), "currency");
     let books = walked(&router, "/books", "fr").await;
     assert!(books.contains("Tableaux statistiques"), "words of the pack's locale");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn days_and_times_are_those_of_the_packs_calendar() {
+    let here = Arc::clone(&second().await.pack);
+    let there = &bangfu_registry::packs::read(&root().join("policies/inner-mongolia")).unwrap();
+    // One moment, two days.
+    assert_eq!((here.calendar.day(NOW), there.calendar.day(NOW)), (i64::from(AS_OF), i64::from(AS_OF) + 1));
+    // New Year is free in both; then a Saturday is worked here, and a Sunday there.
+    let ends = |pack: &Pack, days| iso_day(pack.calendar.day(pack.calendar.ends(NOW, days, true) - 1));
+    assert_eq!((ends(&here, 1), ends(there, 1)), ("2026-01-03".to_owned(), "2026-01-04".to_owned()));
+    // A week later a Friday is worked here, and no Saturday there.
+    assert_eq!((ends(&here, 6), ends(&here, 7)), ("2026-01-09".to_owned(), "2026-01-10".to_owned()));
+    assert_eq!(ends(there, 7), "2026-01-12");
+    let (site, _) = open().await;
+    let router = super::fixture::signed_in(site).await;
+    let runs = walked(&router, "/determinations", "fr").await;
+    assert!(runs.contains("2025-12-31 20:30"), "a time is not shown as the clocks of the pack have it");
+    let procedures = walked(&router, "/policy/procedures", "fr").await;
+    assert!(procedures.contains("UTC-03:30") && procedures.contains("samedi") && !procedures.contains("vendredi"));
 }
 
 /// Keys of a locale file.

@@ -12,18 +12,18 @@ use crate::StoreError;
 
 /// A connection that is locked for us.
 #[derive(Clone, Copy)]
-pub(super) struct Connection<'c> {
+pub(crate) struct Connection<'c> {
     handle: *mut ffi::sqlite3,
     locked: PhantomData<&'c ()>,
 }
 
 impl<'c> Connection<'c> {
     /// Wraps the handle of a connection that stays locked for `'c`.
-    pub(super) fn new(handle: std::ptr::NonNull<ffi::sqlite3>) -> Self {
+    pub(crate) fn new(handle: std::ptr::NonNull<ffi::sqlite3>) -> Self {
         Self { handle: handle.as_ptr(), locked: PhantomData }
     }
 
-    pub(super) fn prepare(self, sql: &str) -> Result<Statement<'c>, StoreError> {
+    pub(crate) fn prepare(self, sql: &str) -> Result<Statement<'c>, StoreError> {
         let text = CString::new(sql).map_err(|error| StoreError::Sqlite { code: -1, message: error.to_string() })?;
         let mut statement = std::ptr::null_mut();
         // SAFETY: the handle is open and locked for 'c; the text ends with a zero byte; `statement` is written to.
@@ -41,27 +41,27 @@ impl<'c> Connection<'c> {
     }
 
     /// What the library says of the last call.
-    pub(super) fn message(self) -> String {
+    pub(crate) fn message(self) -> String {
         // SAFETY: the handle is open; the text that is returned lives until the next call on the handle.
         unsafe { CStr::from_ptr(ffi::sqlite3_errmsg(self.handle)) }.to_string_lossy().into_owned()
     }
 
     /// Row id of the last insert.
-    pub(super) fn last_row(self) -> i64 {
+    pub(crate) fn last_row(self) -> i64 {
         // SAFETY: the handle is open.
         unsafe { ffi::sqlite3_last_insert_rowid(self.handle) }
     }
 }
 
 /// A prepared statement.
-pub(super) struct Statement<'c> {
+pub(crate) struct Statement<'c> {
     statement: *mut ffi::sqlite3_stmt,
     connection: Connection<'c>,
 }
 
 /// What a step came to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Row,
     Done,
     /// A constraint refused the row.
@@ -69,7 +69,7 @@ pub(super) enum Step {
 }
 
 impl Statement<'_> {
-    pub(super) fn bind_integer(&mut self, at: usize, value: Option<i64>) {
+    pub(crate) fn bind_integer(&mut self, at: usize, value: Option<i64>) {
         // SAFETY: the statement is prepared; an index out of range is refused by the library.
         unsafe {
             match value {
@@ -79,7 +79,7 @@ impl Statement<'_> {
         }
     }
 
-    pub(super) fn bind_text(&mut self, at: usize, value: Option<&str>) {
+    pub(crate) fn bind_text(&mut self, at: usize, value: Option<&str>) {
         // SAFETY: as above; the library copies the text (SQLITE_TRANSIENT).
         unsafe {
             match value {
@@ -95,7 +95,7 @@ impl Statement<'_> {
         }
     }
 
-    pub(super) fn bind_blob(&mut self, at: usize, value: Option<&[u8]>) {
+    pub(crate) fn bind_blob(&mut self, at: usize, value: Option<&[u8]>) {
         // SAFETY: as above; the library copies the bytes.
         unsafe {
             match value {
@@ -111,7 +111,7 @@ impl Statement<'_> {
         }
     }
 
-    pub(super) fn step(&mut self) -> Result<Step, StoreError> {
+    pub(crate) fn step(&mut self) -> Result<Step, StoreError> {
         // SAFETY: the statement is prepared.
         let code = unsafe { ffi::sqlite3_step(self.statement) };
         match code {
@@ -123,14 +123,14 @@ impl Statement<'_> {
     }
 
     /// Ready for the next row; bindings stay.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         // SAFETY: the statement is prepared; the result only repeats the last error.
         unsafe {
             ffi::sqlite3_reset(self.statement);
         }
     }
 
-    pub(super) fn integer(&self, column: usize) -> Option<i64> {
+    pub(crate) fn integer(&self, column: usize) -> Option<i64> {
         // SAFETY: a row is current; a column out of range reads as null.
         unsafe {
             (ffi::sqlite3_column_type(self.statement, column as c_int) != ffi::SQLITE_NULL)
@@ -139,7 +139,7 @@ impl Statement<'_> {
     }
 
     /// The bytes of a text or blob; they live until the next step.
-    pub(super) fn bytes(&self, column: usize) -> Option<&[u8]> {
+    pub(crate) fn bytes(&self, column: usize) -> Option<&[u8]> {
         // SAFETY: a row is current; the pointer is valid for the length that is asked for after it, until the next
         // step, reset or drop, all of which need `&mut self`.
         unsafe {
@@ -152,7 +152,7 @@ impl Statement<'_> {
         }
     }
 
-    pub(super) fn text(&self, column: usize) -> Option<&str> {
+    pub(crate) fn text(&self, column: usize) -> Option<&str> {
         self.bytes(column).and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 }

@@ -51,7 +51,7 @@ async fn what_records_share_is_kept_and_follows_them() {
         .replace("codes:\n", NUMBERS);
     let pack = load(&[SourceFile { path: "pack.yaml".to_owned(), text }]).unwrap_or_else(|found| panic!("{found:?}"));
     let keys = SecretKeys::open_or_create(&folder.path().join("keys")).unwrap();
-    let store = Store::open(&folder.path().join("registry.sqlite"), Arc::new(pack), keys).await.unwrap();
+    let store = Store::open(&super::place::address(folder.path()).await, Arc::new(pack), keys).await.unwrap();
     let homes = batch(&[("division", &["1101", "1201"]), ("household_no", &["h1", "h2"])]);
     load_all(&store, "household", &homes, Duplicates::Refuse).await;
     let people = |phones: &[&str; 5]| {

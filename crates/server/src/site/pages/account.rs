@@ -3,25 +3,30 @@
 use axum::Form;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use bangfu_policy::model::{Right, text_in};
+use bangfu_policy::model::{DAY, Right, text_in};
 use bangfu_registry::access::accounts::{NotGiven, choose_password};
 use bangfu_registry::access::{Factor, password, sign_in};
 use bangfu_registry::store::Scope;
-use bangfu_registry::views::figures::moment;
+use bangfu_registry::views::figures::{day, moment};
 use serde_json::json;
 
+use super::absence;
 use super::sent::{Sent, done, with_status};
 use crate::site::Shared;
 use crate::site::error::PageError;
 use crate::site::own::own;
 use crate::site::visit::Visit;
 
-type Page = Result<Response, PageError>;
-type Pairs = Form<Vec<(String, String)>>;
+/// What a page of the account answers.
+pub type Page = Result<Response, PageError>;
+/// What its forms send.
+pub type Pairs = Form<Vec<(String, String)>>;
 
 /// Days that a token works at most.
 const TOKEN_DAYS: i64 = 366;
-const DAY: i64 = 86_400_000;
+
+/// What the page says was done.
+const SAVED: [&str; 4] = ["password", "factor", "ended", "absence"];
 
 /// The page.
 pub async fn show(site: Shared, visit: Visit) -> Page {
@@ -42,6 +47,8 @@ async fn page(site: &Shared, visit: &Visit, error: &str, token: &str) -> Page {
                 "held": post.held, "role": title(post.role),
                 "place": site.places.name(&post.division, visit.language),
                 "chosen": who.post.as_ref().is_some_and(|own| own.held == post.held),
+                "for": post.principal.as_ref().map(|principal| &principal.login),
+                "until": post.principal.as_ref().map(|principal| day(principal.until, visit.language)),
             })
         })
         .collect();
@@ -53,8 +60,8 @@ async fn page(site: &Shared, visit: &Visit, error: &str, token: &str) -> Page {
         .map(|session| {
             json!({
                 "id": hex(&session.hash), "kind": session.kind, "name": session.name, "own": session.hash == who.session,
-                "made": moment(session.made), "seen": moment(session.seen),
-                "expires": moment(session.expires), "writes": session.writes,
+                "made": moment(session.made, &site.pack.calendar), "seen": moment(session.seen, &site.pack.calendar),
+                "expires": moment(session.expires, &site.pack.calendar), "writes": session.writes,
             })
         })
         .collect();
@@ -76,7 +83,8 @@ async fn page(site: &Shared, visit: &Visit, error: &str, token: &str) -> Page {
         factor_words => offered.as_ref().map(Factor::words),
         factor_address => offered.as_ref().and_then(|factor| factor.address(&issuer, &who.login)),
         tokens => who.may(Right::Tokens),
-        saved => visit.get("saved").filter(|saved| ["password", "factor", "ended"].contains(saved)).unwrap_or_default(),
+        absences => absence::lines(site, visit, who.account).await?,
+        saved => visit.get("saved").filter(|saved| SAVED.contains(saved)).unwrap_or_default(),
     };
     site.render(visit, "", "account/account.html", own)
 }
@@ -85,7 +93,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-async fn again(site: &Shared, visit: &Visit, word: &str) -> Page {
+/// The page once more, with what was wrong.
+pub async fn again(site: &Shared, visit: &Visit, word: &str) -> Page {
     Ok(with_status(page(site, visit, word, "").await?, StatusCode::UNPROCESSABLE_ENTITY))
 }
 

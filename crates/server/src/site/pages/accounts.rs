@@ -38,7 +38,7 @@ async fn list(site: &Shared, visit: &Visit, error: &str, link: &str, typed: [&st
         .map(|account| {
             let own = held.iter().filter(|held| held.account == account.id);
             json!({
-                "login": account.login, "name": account.name, "made": moment(account.made),
+                "login": account.login, "name": account.name, "made": moment(account.made, &site.pack.calendar),
                 "blocked": account.blocked, "ready": !account.secret.is_empty(), "factor": account.factor.is_some(),
                 "roles": own.map(|held| post(site, visit, held)).collect::<Vec<_>>(),
             })
@@ -64,7 +64,7 @@ fn post(site: &Shared, visit: &Visit, held: &Held) -> Value {
     let title = role(site, &held.role).map(|role| text_in(&role.title, visit.language.id()).to_owned());
     json!({
         "id": held.id, "role": title.unwrap_or_else(|| held.role.clone()),
-        "place": site.places.name(&held.division, visit.language), "given": moment(held.given),
+        "place": site.places.name(&held.division, visit.language), "given": moment(held.given, &site.pack.calendar),
     })
 }
 
@@ -109,7 +109,7 @@ async fn show(site: &Shared, visit: &Visit, login: &str, error: &str, link: &str
     let own = own! {
         login => account.login,
         name => account.name,
-        made => moment(account.made),
+        made => moment(account.made, &site.pack.calendar),
         blocked => account.blocked,
         locked => account.locked_until > site.now(),
         ready => !account.secret.is_empty(),
@@ -121,6 +121,7 @@ async fn show(site: &Shared, visit: &Visit, login: &str, error: &str, link: &str
         welcome => link,
         makes => site.who.may(Right::Accounts),
         gives => site.who.may(Right::Grants) || site.who.may(Right::Accounts),
+        absences => super::absence::lines(site, visit, account.id).await?,
         oneself => account.login == site.who.login,
         saved => visit.get("saved").filter(|saved| DONE.contains(saved)).unwrap_or_default(),
     };

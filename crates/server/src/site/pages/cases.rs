@@ -4,10 +4,12 @@ use axum::Form;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
-use bangfu_policy::model::{Entity, Procedure, Step, StepKind, text_in};
+use bangfu_policy::model::{Entity, Procedure, RoleId, Step, StepKind, text_in};
 use bangfu_registry::casework::acts::{Desk, NotDone, evidence};
-use bangfu_registry::casework::flow::{self, Act, Cannot, Votes, With};
+use bangfu_registry::casework::flow::{self, Act, Cannot, Standing, Votes, With};
+use bangfu_registry::casework::people;
 use bangfu_registry::casework::proposal::{self, Grounds, Proposal, Subject};
+use bangfu_registry::casework::public::mark_of;
 use bangfu_registry::store::{CaseEvent, CaseFile, CaseQuery, StoreError};
 use bangfu_registry::views::figures::moment;
 use bangfu_registry::views::procedures;
@@ -80,7 +82,7 @@ pub async fn new(site: Shared, visit: Visit) -> Page {
     let address = visit.get("subject").unwrap_or_default().to_owned();
     let subject = subject(&site, procedure, &address).await?;
     let view = procedures::one(&site.pack, &id, visit.language);
-    let first = procedure.steps.first().is_some_and(|first| flow::acts_for(&site.pack, &site.who, first));
+    let first = procedure.steps.first().is_some_and(|first| flow::acts_for(&site.pack, &site.who, first.role));
     let visit = visit.with_division(subject.division());
     let own = own! {
         procedure => view,
@@ -127,12 +129,12 @@ async fn page(site: &Shared, visit: Visit, id: i64, error: &str, sent: Option<&S
     let frozen: Proposal = serde_json::from_str(&case.proposal).map_err(StoreError::from)?;
     let changed = case.state == bangfu_registry::store::CaseState::Open
         && proposal::changed(&site.facts, procedure, case.record, &frozen).await?;
-    let may = flow::may_act(&site.pack, procedure, &case, &events, &site.who);
+    let now = desk.now;
+    let may = flow::may_act(&site.pack, procedure, &case, &events, &site.who, now);
     let acts: Vec<&str> = match may {
-        Ok(()) => flow::acts(procedure, &case, changed).into_iter().map(Act::word).collect(),
+        Ok(standing) => flow::acts(procedure, &case, standing, changed).into_iter().map(Act::word).collect(),
         Err(_) => Vec::new(),
     };
-    let now = desk.now;
     let step = flow::step(procedure, &case);
     let own = own! {
         case => line(site, &visit, &case, now),
@@ -140,28 +142,35 @@ async fn page(site: &Shared, visit: Visit, id: i64, error: &str, sent: Option<&S
         code => case.code,
         address => address(site, procedure, &case),
         procedure => procedures::one(&site.pack, &procedure.id, visit.language),
-        done => done(procedure, &events),
+        done => done(site, procedure, &events),
         current => step.map(|_| case.step),
-        events => events.iter().map(|event| told(&visit, procedure, event)).collect::<Vec<_>>(),
+        events => events.iter().map(|event| told(site, &visit, procedure, event)).collect::<Vec<_>>(),
         facts => facts(site, &visit, procedure, &frozen),
         grounds => frozen.grounds,
         policy => frozen.policy.get(..12).unwrap_or_default(),
+        mark => mark_of(&site.facts, &case, visit.language).await?,
         policy_changed => frozen.policy != site.pack.hash,
         changed,
         acts,
         cannot => may.err().map(Cannot::word),
+        above => may.is_ok_and(|standing| standing != Standing::Own),
         votes => step.is_some_and(|step| step.kind == StepKind::Vote),
         papers => step.map(|step| papers(&visit, step)).unwrap_or_default(),
         typed => (0..MOST_PAPERS).map(|n| sent.map_or("", |sent| sent.text(&format!("paper{n}")))).collect::<Vec<_>>(),
         note => sent.map_or("", |sent| sent.text("note")),
         back_to => step.and_then(|step| step.back_to).and_then(|at| procedure.steps.get(at)).map(|step| text_in(&step.title, visit.language.id())),
+        people => match step {
+            Some(step) => people::of(&site.store, &site.places, step, &case, (now, visit.language)).await?,
+            None => Vec::new(),
+        },
         error,
         saved => visit.get("saved").is_some(),
     };
     site.render(&visit, "work", "work/case.html", own)
 }
 
-fn papers<'s>(visit: &Visit, step: &'s Step) -> Vec<&'s str> {
+/// Titles of the papers that a step asks for.
+pub fn papers<'s>(visit: &Visit, step: &'s Step) -> Vec<&'s str> {
     step.evidence.iter().map(|paper| text_in(paper, visit.language.id())).collect()
 }
 
@@ -181,30 +190,35 @@ pub fn line(site: &Shared, visit: &Visit, case: &CaseFile, now: i64) -> Json {
     let language = visit.language.id();
     let procedure = site.pack.procedures.iter().find(|procedure| procedure.id == case.procedure);
     let step = procedure.and_then(|procedure| procedure.steps.get(case.step));
-    let role = step.and_then(|step| site.pack.roles.get(step.role.index()));
+    let role_title = |id: RoleId| site.pack.roles.get(id.index()).map(|role| text_in(&role.title, language));
+    let went_up = step.map(|step| flow::went_up(&site.pack.calendar, step, case, now)).unwrap_or_default();
     let name = if case.record.is_some() { case.name.clone() } else { site.places.name(&case.division, visit.language) };
     json!({
         "id": case.id, "version": case.version, "name": name,
         "procedure": procedure.map(|procedure| text_in(&procedure.title, language)),
-        "step": step.map(|step| text_in(&step.title, language)), "role": role.map(|role| text_in(&role.title, language)),
+        "step": step.map(|step| text_in(&step.title, language)), "role": step.and_then(|step| role_title(step.role)),
         "place": super::registry::place_below(site, visit, &case.division),
-        "state": case.state.word(), "opened": moment(case.opened), "since": moment(case.since),
-        "posted": case.posted.map(moment), "due": case.due.map(|due| day(visit, due - 1)),
+        "state": case.state.word(), "opened": moment(case.opened, &site.pack.calendar), "since": moment(case.since, &site.pack.calendar),
+        "posted": case.posted.map(|at| moment(at, &site.pack.calendar)), "due": case.due.map(|due| day(site, visit, due - 1)),
         "overdue": case.due.is_some_and(|due| due <= now),
+        "went_up": went_up.iter().filter_map(|rung| role_title(rung.to)).collect::<Vec<_>>(),
     })
 }
 
-fn day(visit: &Visit, at: i64) -> String {
-    bangfu_registry::views::figures::day(at.div_euclid(flow::DAY), visit.language)
+/// The day of a moment, as the policy's calendar has it.
+pub fn day(site: &Shared, visit: &Visit, at: i64) -> String {
+    bangfu_registry::views::figures::day(site.pack.calendar.day(at), visit.language)
 }
 
 /// For each step, who did it last and when.
-fn done(procedure: &Procedure, events: &[CaseEvent]) -> Vec<Option<(String, String)>> {
-    let last = |n: usize| events.iter().rev().find(|event| event.step == n);
-    (0..procedure.steps.len()).map(|n| last(n).map(|event| (event.actor.clone(), moment(event.at)))).collect()
+fn done(site: &Shared, procedure: &Procedure, events: &[CaseEvent]) -> Vec<Option<(String, String)>> {
+    let last = |n: usize| events.iter().rev().find(|event| event.step == n && event.act != Act::Urge.word());
+    (0..procedure.steps.len())
+        .map(|n| last(n).map(|event| (event.actor.clone(), moment(event.at, &site.pack.calendar))))
+        .collect()
 }
 
-fn told(visit: &Visit, procedure: &Procedure, event: &CaseEvent) -> Json {
+fn told(site: &Shared, visit: &Visit, procedure: &Procedure, event: &CaseEvent) -> Json {
     let step = procedure.steps.get(event.step);
     let papers: Vec<(String, String)> = step
         .map(|step| papers(visit, step))
@@ -216,7 +230,9 @@ fn told(visit: &Visit, procedure: &Procedure, event: &CaseEvent) -> Json {
     let body: Json = serde_json::from_str(&event.body).unwrap_or_default();
     json!({
         "step": step.map(|step| text_in(&step.title, visit.language.id())), "act": event.act, "actor": event.actor,
-        "at": moment(event.at), "note": event.note, "papers": papers, "votes": body.get("votes"),
+        "at": moment(event.at, &site.pack.calendar), "note": event.note, "papers": papers, "votes": body.get("votes"),
+        "together": body.get("together").and_then(Json::as_array).map(Vec::len),
+        "taken_over": body.get("taken_over").is_some(),
     })
 }
 
@@ -247,14 +263,19 @@ fn facts(site: &Shared, visit: &Visit, procedure: &Procedure, frozen: &Proposal)
 /// What a form sends with an act.
 pub fn with(sent: &Sent, step: Option<&Step>) -> With {
     let asked = step.map_or(0, |step| step.evidence.len()).min(MOST_PAPERS);
-    let number = |name: &str| sent.text(name).parse().ok();
-    let votes = || Some(Votes { entitled: number("entitled")?, present: number("present")?, yes: number("yes")? });
     // A bulk form has one field for all papers of a step.
     let paper = |n: usize| {
         let own = sent.text(&format!("paper{n}"));
         if own.is_empty() { sent.text("papers") } else { own }.to_owned()
     };
-    With { note: sent.text("note").to_owned(), evidence: (0..asked).map(paper).collect(), votes: votes() }
+    let (note, evidence) = (sent.text("note").to_owned(), (0..asked).map(paper).collect());
+    With { note, evidence, votes: votes(sent, "yes"), together: Vec::new() }
+}
+
+/// Votes that a form sends, with those in favour under a name.
+pub fn votes(sent: &Sent, yes: &str) -> Option<Votes> {
+    let number = |name: &str| sent.text(name).parse().ok();
+    Some(Votes { entitled: number("entitled")?, present: number("present")?, yes: number(yes)? })
 }
 
 /// Does something on a case.
@@ -302,7 +323,7 @@ pub async fn about(
     }
     let begins = |procedure: &&Procedure| {
         let first = procedure.steps.first();
-        procedure.subject == entity && first.is_some_and(|step| flow::acts_for(&site.pack, &site.who, step))
+        procedure.subject == entity && first.is_some_and(|step| flow::acts_for(&site.pack, &site.who, step.role))
     };
     let begin: Vec<Json> = site
         .pack

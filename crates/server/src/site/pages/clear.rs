@@ -129,7 +129,7 @@ pub async fn looks(site: Shared, visit: Visit, Path((id, address)): Path<(String
             let (role, division) = look.role.split_once(' ').unwrap_or((&look.role, ""));
             let role = site.pack.roles.iter().find(|known| known.id == role);
             json!({
-                "at": moment(look.at), "account": look.account, "what": look.what, "reason": look.reason,
+                "at": moment(look.at, &site.pack.calendar), "account": look.account, "what": look.what, "reason": look.reason,
                 "role": role.map(|role| text_in(&role.title, visit.language.id())),
                 "place": site.places.name(division, visit.language),
             })

@@ -328,7 +328,7 @@ impl<'a> Sheet<'a> {
             self.draft.was.insert(field.id.clone(), theirs);
         }
         if let Some(last) = self.site.facts.told(self.id, row.record.id.0).await?.first() {
-            self.who = format!("{} {}", last.actor, figures::moment(last.at));
+            self.who = format!("{} {}", last.actor, figures::moment(last.at, &self.site.pack.calendar));
         }
         Ok(())
     }
@@ -392,7 +392,7 @@ impl<'a> Sheet<'a> {
         let owner_named = self.names().await?;
         let (pack, language) = (&self.site.pack, self.visit.language);
         let fact = self.row.clone().map(|row| self.site.facts.fact(row.record));
-        let inputs = form::inputs(pack, self.register, &self.draft, fact.as_ref(), self.site.today, language);
+        let inputs = form::inputs(pack, self.register, &self.draft, fact.as_ref(), self.site.today(), language);
         let title = text_in(&self.register.title, language.id()).to_owned();
         let error = |at: &str| self.draft.errors.get(at).cloned().unwrap_or_default();
         let words = |key: &str| self.site.text(self.visit, key);

@@ -41,7 +41,7 @@ pub fn shown(site: &Shared, files: &[Attachment]) -> Vec<Shown> {
         name: file.name.clone(),
         size: size(u64::try_from(file.size).unwrap_or(0)),
         who: file.actor.clone(),
-        at: figures::moment(file.at),
+        at: figures::moment(file.at, &site.pack.calendar),
         picture: attach::picture(&site.data, file).is_some_and(|path| path.exists()),
     };
     files.iter().map(show).collect()

@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use axum::Form;
 use axum::extract::{Multipart, Path as Part};
@@ -12,7 +11,7 @@ use bangfu_policy::model::{Field, Pack, Register, RegisterId, text_in};
 use bangfu_registry::exchange::columns;
 use bangfu_registry::intake::{self, ImportError, Imported, IntakeError, Limits, Request, Take};
 use bangfu_registry::office::OfficeError;
-use bangfu_registry::store::{Duplicates, Outcome};
+use bangfu_registry::store::{Duplicates, Job, Outcome};
 use bangfu_registry::views::figures::{self, Language};
 use bangfu_registry::views::file;
 
@@ -21,7 +20,7 @@ use crate::clock;
 use crate::site::Shared;
 use crate::site::error::PageError;
 use crate::site::guard::own_site;
-use crate::site::jobs::{self, Job, Line, Outlook, Some as SomeRows, State as Far, Wrong};
+use crate::site::jobs::{self, Import, Line, Outlook, Some as SomeRows, State as Far, Wrong};
 use crate::site::own::own;
 use crate::site::upload::{self, Missed};
 use crate::site::visit::Visit;
@@ -82,12 +81,25 @@ pub async fn send(site: Shared, visit: Visit, Part(id): Part<String>, headers: H
         let _ = std::fs::remove_file(&arrived.path);
         return refused("import-not-a-list", StatusCode::UNPROCESSABLE_ENTITY);
     };
-    let kept = folder.join(format!("{}.{ending}", arrived.hash));
-    std::fs::rename(&arrived.path, &kept).map_err(|error| PageError::Failed(error.to_string()))?;
-    let job = site.jobs.add(site.who.account, register_id, (arrived.name, arrived.size), kept, &folder, visit.language);
-    tokio::spawn(work(site.clone(), Arc::clone(&job), None));
-    job.state().await;
-    Ok(Redirect::to(&format!("/registry/{id}/import/{}", job.id)).into_response())
+    let name = format!("{}.{ending}", arrived.hash);
+    std::fs::rename(&arrived.path, folder.join(&name)).map_err(|error| PageError::Failed(error.to_string()))?;
+    let job = Job {
+        id: format!("{}-{}", clock::run_id(), &arrived.hash[..8]),
+        owner: site.who.account,
+        register: register.id.clone(),
+        name: arrived.name,
+        size: arrived.size as i64,
+        file: name,
+        language: visit.language.id().to_owned(),
+        state: "looking".to_owned(),
+        at: site.now(),
+        ..Job::default()
+    };
+    let job_id = job.id.clone();
+    site.store.add_job(&job).await?;
+    tokio::spawn(work(site.clone(), Import::new(job, register_id, visit.language, &folder), None));
+    jobs::far(&site.store, &job_id).await?;
+    Ok(Redirect::to(&format!("/registry/{id}/import/{job_id}")).into_response())
 }
 
 /// The ending of a list, by its content: a workbook or text.
@@ -103,7 +115,7 @@ fn ending(path: &Path) -> Option<&'static str> {
 }
 
 /// Looks at a file, or takes it.
-async fn work(site: Shared, job: Arc<Job>, reason: Option<(String, Arc<Outlook>)>) {
+async fn work(site: Shared, job: Import, reason: Option<(String, Box<Outlook>)>) {
     let who = site.actor();
     let request = Request {
         file: &job.file,
@@ -114,7 +126,7 @@ async fn work(site: Shared, job: Arc<Job>, reason: Option<(String, Arc<Outlook>)
         mapping: None,
         take: if reason.is_some() { Take::Good } else { Take::Nothing },
         duplicates: Duplicates::Update,
-        language: job.language.id(),
+        language: &job.job.language,
         actor: &who,
         reason: reason.as_ref().map_or("", |(reason, _)| reason),
         at: site.now(),
@@ -124,7 +136,7 @@ async fn work(site: Shared, job: Arc<Job>, reason: Option<(String, Arc<Outlook>)
             Ok(()) => {
                 let mut outlook = outlook(&site, &job, &imported);
                 outlook.surprised = reason.is_some() && !imported.taken;
-                if imported.taken { Far::Done(Arc::new(outlook)) } else { Far::Shown(Arc::new(outlook)) }
+                if imported.taken { Far::Done(Box::new(outlook)) } else { Far::Shown(Box::new(outlook)) }
             }
             Err(error) => Far::Failed(error),
         },
@@ -134,24 +146,28 @@ async fn work(site: Shared, job: Arc<Job>, reason: Option<(String, Arc<Outlook>)
         }
     };
     let ended = matches!(far, Far::Done(_) | Far::Failed(_));
-    job.tell(far);
-    if ended && !site.jobs.needs(&job.file, &job.id) {
+    let from = if reason.is_some() { "taking" } else { "looking" };
+    let told = job.tell(&site.store, from, &far).await;
+    if let Err(error) = &told {
+        tracing::error!(%error, "what became of an import cannot be told");
+    }
+    if ended && matches!(site.store.needs(&job.job.file, &job.job.id).await, Ok(false)) {
         // The list holds what is now in the registry; if it cannot be removed, it is cleared away later.
         let _ = std::fs::remove_file(&job.file);
     }
 }
 
-fn keep_errors(pack: &Pack, job: &Job, imported: &Imported) -> Result<(), String> {
+fn keep_errors(pack: &Pack, job: &Import, imported: &Imported) -> Result<(), String> {
     if imported.reading.problems.is_empty() {
         return Ok(());
     }
-    let make = || intake::write_result(pack, Some(job.register), &imported.reading, job.language.id());
+    let make = || intake::write_result(pack, Some(job.register), &imported.reading, &job.job.language);
     let bytes = tokio::task::block_in_place(make).map_err(|error| error.to_string())?;
     std::fs::write(&job.errors, bytes).map_err(|error| format!("{}: {error}", job.errors.display()))
 }
 
 /// What a page shows of an import.
-fn outlook(site: &Shared, job: &Job, imported: &Imported) -> Outlook {
+fn outlook(site: &Shared, job: &Import, imported: &Imported) -> Outlook {
     let reading = &imported.reading;
     let header = reading.table.first().map(|(_, cells)| cells.clone()).unwrap_or_default();
     let register = site.pack.registers.get(job.register.index());
@@ -259,37 +275,42 @@ fn words(site: &Shared, language: Language, error: &ImportError) -> String {
     }
 }
 
-fn find(site: &Shared, register: RegisterId, job: &str) -> Result<Arc<Job>, PageError> {
-    let found = site.jobs.get(job).filter(|found| found.register == register && found.owner == site.who.account);
-    found.ok_or_else(|| PageError::not_found("import", job))
+async fn find(site: &Shared, (id, register): (RegisterId, &Register), job: &str) -> Result<Import, PageError> {
+    let found = site.store.job(job).await?;
+    let found = found.filter(|found| found.register == register.id && found.owner == site.who.account);
+    let found = found.ok_or_else(|| PageError::not_found("import", job))?;
+    let language = site.texts.languages().find(|language| language.id() == found.language);
+    let language = language.unwrap_or_else(|| site.texts.first());
+    Ok(Import::new(found, id, language, &site.data.join("imports")))
 }
 
 /// How far an import is.
 pub async fn job(site: Shared, visit: Visit, Part((id, job)): Part<(String, String)>) -> Page {
     let (register_id, register) = writable(&site, &id)?;
-    let job = find(&site, register_id, &job)?;
-    let far = job.state().await;
+    let job = find(&site, (register_id, register), &job).await?;
+    let far = jobs::far(&site.store, &job.job.id).await?;
     show(&site, &visit, register, &job, &far, "")
 }
 
-fn show(site: &Shared, visit: &Visit, register: &Register, job: &Job, far: &Far, error: &str) -> Page {
+fn show(site: &Shared, visit: &Visit, register: &Register, job: &Import, far: &Far, error: &str) -> Page {
     let (state, outlook, failed) = match far {
         Far::Looking => ("looking", None, String::new()),
-        Far::Shown(outlook) => ("shown", Some(Arc::clone(outlook)), String::new()),
+        Far::Shown(outlook) => ("shown", Some(outlook.clone()), String::new()),
         Far::Taking => ("taking", None, String::new()),
-        Far::Done(outlook) => ("done", Some(Arc::clone(outlook)), String::new()),
+        Far::Done(outlook) => ("done", Some(outlook.clone()), String::new()),
         Far::Failed(words) => ("failed", None, words.clone()),
+        Far::Interrupted => ("failed", None, site.text(visit, "import-interrupted")),
     };
     let own = own! {
         id => register.id,
         title => text_in(&register.title, visit.language.id()),
-        name => job.name,
-        size => size(job.size),
+        name => job.job.name,
+        size => size(job.job.size.unsigned_abs()),
         state,
-        outlook => outlook.as_deref().cloned().unwrap_or_default(),
+        outlook => outlook.map(|outlook| *outlook).unwrap_or_default(),
         failed,
         error,
-        errors => job.errors.exists().then(|| format!("/registry/{}/import/{}/errors.xlsx", register.id, job.id)),
+        errors => job.errors.exists().then(|| format!("/registry/{}/import/{}/errors.xlsx", register.id, job.job.id)),
     };
     site.render(visit, "registry", "registry/import-job.html", own)
 }
@@ -313,23 +334,26 @@ pub async fn take(
 ) -> Page {
     let sent = Sent::new(&headers, pairs)?;
     let (register_id, register) = writable(&site, &id)?;
-    let job = find(&site, register_id, &job)?;
+    let job = find(&site, (register_id, register), &job).await?;
     let Some(reason) = sent.reason() else {
-        let far = job.state().await;
+        let far = jobs::far(&site.store, &job.job.id).await?;
         let page = show(&site, &visit, register, &job, &far, &site.text(&visit, "reason-needed"))?;
         return Ok(with_status(page, StatusCode::UNPROCESSABLE_ENTITY));
     };
-    if let Some(shown) = job.begin() {
-        tokio::spawn(work(site.clone(), Arc::clone(&job), Some((reason, shown))));
+    // Of several that ask at once, also at other processes, one takes it.
+    if let Far::Shown(shown) = jobs::far(&site.store, &job.job.id).await?
+        && job.tell(&site.store, "shown", &Far::Taking).await?
+    {
+        tokio::spawn(work(site.clone(), job.clone(), Some((reason, shown))));
     }
-    job.state().await;
+    jobs::far(&site.store, &job.job.id).await?;
     Ok(Redirect::to(&visit.path).into_response())
 }
 
 /// The workbook with the refused rows.
 pub async fn errors(site: Shared, Part((id, job)): Part<(String, String)>) -> Page {
-    let (register_id, _) = writable(&site, &id)?;
-    let job = find(&site, register_id, &job)?;
+    let writable = writable(&site, &id)?;
+    let job = find(&site, writable, &job).await?;
     let path: PathBuf = job.errors.clone();
     let bytes = tokio::fs::read(&path).await.map_err(|_| PageError::not_found("page", "errors.xlsx"))?;
     let media = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";

@@ -30,7 +30,7 @@ pub async fn list(site: Shared, visit: Visit) -> Result<Response, PageError> {
         .map(|entry| {
             let register = entry.register.trim_start_matches('@');
             json!({
-                "seq": entry.seq, "at": moment(entry.at), "actor": entry.actor, "reason": entry.reason,
+                "seq": entry.seq, "at": moment(entry.at, &site.pack.calendar), "actor": entry.actor, "reason": entry.reason,
                 "action": entry.action, "register": register, "record": entry.record,
                 "place": site.places.name(&entry.division, visit.language), "body": entry.body,
             })

@@ -1,7 +1,9 @@
 //! The pages: each handler fetches, calls a view model and names a template.
 
+pub mod absence;
 pub mod account;
 pub mod accounts;
+pub mod batch;
 pub mod boards;
 pub mod books;
 pub mod cases;
@@ -16,6 +18,7 @@ pub mod overview;
 pub mod policy;
 pub mod procedures;
 pub mod public;
+pub mod published;
 pub mod queries;
 pub mod reasons;
 pub mod registry;

@@ -2,7 +2,7 @@
 
 use axum::extract::Path;
 use axum::response::Response;
-use bangfu_registry::views::procedures;
+use bangfu_registry::views::{calendar, procedures};
 
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -12,7 +12,8 @@ use crate::site::visit::Visit;
 /// All procedures.
 pub async fn index(site: Shared, visit: Visit) -> Result<Response, PageError> {
     let procedures = procedures::all(&site.pack, visit.language);
-    site.render(&visit, "policy", "policy/procedures.html", own! { procedures })
+    let calendar = calendar::of(&site.pack.calendar, site.today().into());
+    site.render(&visit, "policy", "policy/procedures.html", own! { procedures, calendar })
 }
 
 /// A procedure.

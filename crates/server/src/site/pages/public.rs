@@ -6,17 +6,19 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::extract::{ConnectInfo, Path};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::{Extension, Form};
 use bangfu_policy::model::{Entity, Procedure, Register, text_in};
-use bangfu_registry::casework::public::{Board, take};
+use bangfu_registry::casework::public::{Board, mark, mark_of, take};
 use bangfu_registry::exchange::write;
 use bangfu_registry::store::Scope;
 use bangfu_registry::views::facts::Facts;
 use bangfu_registry::views::form::{self, Draft};
-use bangfu_registry::views::{figures, policy, procedures};
+use bangfu_registry::views::published::Shown;
+use bangfu_registry::views::{figures, procedures};
 use serde_json::{Map, Value as Json, json};
 
+use super::published;
 use super::sent::{Sent, with_status};
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -64,16 +66,24 @@ fn forms(site: &Shared, visit: &Visit) -> Vec<Json> {
         .collect()
 }
 
+/// A code as it was given out: capitals, without the gaps that people write.
+fn plain(code: &str) -> String {
+    code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect::<String>().to_uppercase()
+}
+
 /// Notices of a division, and the ways on.
 pub async fn index(site: Shared, visit: Visit) -> Page {
     let facts = everything(&site);
     let notices = board(&site, &facts, &visit).on_show(&visit.division).await?;
-    let code: String =
-        visit.get("code").unwrap_or_default().chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
-    let found = if code.is_empty() { None } else { looked_up(&site, &visit, &facts, &code.to_uppercase()).await? };
+    let code = plain(visit.get("code").unwrap_or_default());
+    let found = if code.is_empty() { None } else { looked_up(&site, &visit, &facts, &code).await? };
+    let hung = board(&site, &facts, &visit).hung(&visit.division).await?;
     let own = own! {
         notices,
+        hung,
         forms => forms(&site, &visit),
+        figures => site.pack.public.figures.is_some(),
+        registers => published::registers(&site, &visit),
         code,
         looked => visit.get("code").is_some(),
         found,
@@ -97,9 +107,31 @@ async fn looked_up(site: &Shared, visit: &Visit, facts: &Facts, code: &str) -> R
         })
         .collect();
     Ok(Some(json!({
-        "procedure": title, "state": case.state.word(), "opened": figures::moment(case.opened),
-        "since": figures::moment(case.since), "steps": steps,
+        "procedure": title, "state": case.state.word(), "opened": figures::moment(case.opened, &site.pack.calendar),
+        "since": figures::moment(case.since, &site.pack.calendar), "steps": steps,
+        "mark": mark_of(facts, &case, visit.language).await?,
     })))
+}
+
+/// Takes how content somebody is with their completed case, once.
+pub async fn content(
+    site: Shared,
+    visit: Visit,
+    connection: Option<Extension<ConnectInfo<std::net::SocketAddr>>>,
+    headers: HeaderMap,
+    Form(pairs): Form<Vec<(String, String)>>,
+) -> Page {
+    let sent = Sent::new(&headers, pairs)?;
+    let address = sender(&headers, connection.map(|Extension(ConnectInfo(address))| address.ip()));
+    if !site.senders.admit(&address, site.now()) {
+        let often = site.texts.get(visit.language, "ask-often", &[]);
+        return Err(PageError::BadRequest(often));
+    }
+    let code = plain(sent.text("code"));
+    let facts = everything(&site);
+    let case = facts.case_of_code(&code).await?.ok_or_else(|| PageError::not_found("case", ""))?;
+    mark(&facts, &case, sent.text("mark"), site.now()).await?;
+    Ok(Redirect::to(&format!("/public?code={code}")).into_response())
 }
 
 /// A notice, as it is printed and hung.
@@ -120,13 +152,19 @@ pub async fn how(site: Shared, visit: Visit) -> Page {
         .filter_map(|line| procedures::one(&site.pack, &line.id, visit.language))
         .filter(|view| !view.words.is_empty())
         .collect();
-    let parameters: Vec<_> = (0..site.pack.parameters.len())
-        .filter_map(|index| policy::parameter(&site.pack, index, site.as_of(), visit.language))
-        .filter(|parameter| {
-            !parameter.now.is_empty() && site.pack.parameters.iter().any(|p| p.id == parameter.id && p.min.is_some())
-        })
-        .collect();
-    let own = own! { procedures => described, parameters };
+    let shown = Shown {
+        pack: &site.pack,
+        places: &site.places,
+        division: &visit.division,
+        day: site.today(),
+        language: visit.language,
+    };
+    let own = own! {
+        procedures => described,
+        programmes => shown.programmes(),
+        standards => shown.standards(),
+        here => "/public/how",
+    };
     site.render(&visit, "public", "public/how.html", own)
 }
 
@@ -148,7 +186,7 @@ fn chosen<'v>(site: &Shared, visit: &'v Visit, register: &Register) -> Option<&'
 fn shown(site: &Shared, visit: &Visit, id: &str, draft: &Draft, error: &str) -> Page {
     let (procedure, register) = asked(site, id)?;
     let wanted = procedure.asks.as_ref().map(|asks| asks.fields.as_slice()).unwrap_or_default();
-    let all = form::inputs(&site.pack, register, draft, None, site.clock.today(), visit.language);
+    let all = form::inputs(&site.pack, register, draft, None, site.today(), visit.language);
     let inputs: Vec<_> = wanted.iter().filter_map(|at| all.get(usize::from(*at)).cloned()).collect();
     let Entity::Level(level) = register.parent else { return Err(PageError::not_found("procedure", id)) };
     let level = site.pack.levels.get(level.index()).map(|level| text_in(&level.title, visit.language.id()));

@@ -1,17 +1,20 @@
 //! Work lists: what waits for the visitor's role, what is overdue, and what the last determination proposes.
 
+use std::collections::BTreeMap;
+
 use axum::Form;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use bangfu_policy::model::{Entity, Procedure, text_in};
+use bangfu_policy::model::{Entity, Procedure, Step, text_in};
 use bangfu_registry::casework::acts::NotDone;
 use bangfu_registry::casework::flow::{self, Act, Cannot};
 use bangfu_registry::casework::proposal::Subject;
-use bangfu_registry::store::{CaseQuery, CaseState, StoreError};
+use bangfu_registry::store::{CaseFile, CaseQuery, CaseState, StoreError};
 use bangfu_registry::views::results::Answer;
 use serde_json::{Value as Json, json};
 
-use super::cases::{desk, grounds, line, with};
+use super::batch;
+use super::cases::{desk, grounds, line, votes, with};
 use super::determinations::{divisions, records};
 use super::sent::Sent;
 use crate::site::Shared;
@@ -25,30 +28,70 @@ type Pairs = Form<Vec<(String, String)>>;
 /// Cases of a page.
 const PAGE: u64 = 50;
 /// The lists.
-const LISTS: [&str; 4] = ["mine", "overdue", "open", "closed"];
+const LISTS: [&str; 5] = ["mine", "overdue", "escalated", "open", "closed"];
+
+/// All steps of the pack, with their place in the procedure.
+fn steps(site: &Shared) -> impl Iterator<Item = (&Procedure, usize, &Step)> {
+    let procedures = site.pack.procedures.iter();
+    procedures.flat_map(|procedure| procedure.steps.iter().enumerate().map(move |(n, step)| (procedure, n, step)))
+}
 
 /// Steps that wait for the visitor's role.
 fn own_steps(site: &Shared) -> Vec<(String, usize)> {
-    let steps = site
-        .pack
-        .procedures
-        .iter()
-        .flat_map(|procedure| procedure.steps.iter().enumerate().map(move |(n, step)| (procedure, n, step)));
-    let own = steps.filter(|(.., step)| flow::acts_for(&site.pack, &site.who, step));
+    let own = steps(site).filter(|(.., step)| flow::acts_for(&site.pack, &site.who, step.role));
     own.map(|(procedure, n, _)| (procedure.id.clone(), n)).collect()
 }
 
-fn query(site: &Shared, visit: &Visit, list: &str) -> CaseQuery {
-    let mine = ["mine", "overdue"].contains(&list);
-    CaseQuery {
+/// Steps whose overdue cases go up to the visitor's role, by the deadline before which they have gone up.
+fn steps_above(site: &Shared, now: i64) -> BTreeMap<i64, Vec<(String, usize)>> {
+    let mut latest = BTreeMap::new();
+    let mut above: BTreeMap<i64, Vec<(String, usize)>> = BTreeMap::new();
+    for (procedure, n, step) in steps(site) {
+        let own = step.escalates.iter().find(|rung| flow::acts_for(&site.pack, &site.who, rung.to));
+        let Some(rung) = own.filter(|_| !flow::acts_for(&site.pack, &site.who, step.role)) else { continue };
+        let terms = (rung.after, step.working);
+        let due = latest.entry(terms).or_insert_with(|| flow::latest_due(&site.pack.calendar, terms, now));
+        above.entry(*due + 1).or_default().push((procedure.id.clone(), n));
+    }
+    above
+}
+
+/// What a list asks for; its cases are those of all queries.
+fn queries(site: &Shared, visit: &Visit, list: &str, now: i64) -> Vec<CaseQuery> {
+    let all = CaseQuery {
         division: visit.division.clone(),
         state: (list != "closed").then_some(CaseState::Open),
-        steps: mine.then(|| own_steps(site)),
         procedure: visit.get("procedure").unwrap_or_default().to_owned(),
-        due_before: (list == "overdue").then(|| site.now()),
         limit: PAGE,
         ..CaseQuery::default()
+    };
+    match list {
+        "mine" => vec![CaseQuery { steps: Some(own_steps(site)), ..all }],
+        "overdue" => vec![CaseQuery { steps: Some(own_steps(site)), due_before: Some(now), ..all }],
+        "escalated" => {
+            let above = steps_above(site, now).into_iter();
+            above.map(|(due, steps)| CaseQuery { steps: Some(steps), due_before: Some(due), ..all.clone() }).collect()
+        }
+        _ => vec![all],
     }
+}
+
+/// Cases of a page of a list, by deadline, and how many there are.
+async fn cases(site: &Shared, queries: &[CaseQuery], offset: u64) -> Result<(Vec<CaseFile>, u64), StoreError> {
+    if let [query] = queries {
+        return site.facts.cases(&CaseQuery { offset, ..query.clone() }).await;
+    }
+    let (mut all, mut total) = (Vec::new(), 0);
+    for query in queries {
+        // A page of all is among as many of each.
+        let limit = if query.limit == 0 { 0 } else { offset.saturating_add(query.limit) };
+        let (cases, count) = site.facts.cases(&CaseQuery { limit, ..query.clone() }).await?;
+        all.extend(cases);
+        total += count;
+    }
+    all.sort_by_key(|case| (case.due.is_none(), case.due, case.id));
+    let page = all.into_iter().skip(usize::try_from(offset).unwrap_or(usize::MAX)).take(PAGE as usize);
+    Ok((page.collect(), total))
 }
 
 /// A work list.
@@ -62,11 +105,12 @@ async fn show(site: &Shared, visit: &Visit, outcomes: &[Json]) -> Page {
     let now = site.now();
     let mut counts = Vec::new();
     for name in LISTS {
-        let (_, count) = site.facts.cases(&CaseQuery { limit: 0, ..query(site, visit, name) }).await?;
+        let counted: Vec<CaseQuery> =
+            queries(site, visit, name, now).into_iter().map(|query| CaseQuery { limit: 0, ..query }).collect();
+        let (_, count) = cases(site, &counted, 0).await?;
         counts.push(json!({ "id": name, "count": visit.language.grouped(count as i64) }));
     }
-    let wanted = CaseQuery { offset: (page - 1).saturating_mul(PAGE), ..query(site, visit, list) };
-    let (cases, total) = site.facts.cases(&wanted).await?;
+    let (shown, total) = cases(site, &queries(site, visit, list, now), (page - 1).saturating_mul(PAGE)).await?;
     let procedures: Vec<Json> = site
         .pack
         .procedures
@@ -76,13 +120,14 @@ async fn show(site: &Shared, visit: &Visit, outcomes: &[Json]) -> Page {
     let own = own! {
         list,
         counts,
-        rows => cases.iter().map(|case| line(site, visit, case, now)).collect::<Vec<_>>(),
+        rows => shown.iter().map(|case| line(site, visit, case, now)).collect::<Vec<_>>(),
         total => visit.language.grouped(total as i64),
         page,
         pages => total.div_ceil(PAGE).max(1),
         procedures,
         procedure => visit.get("procedure").unwrap_or_default(),
-        bulk => list == "mine" || list == "overdue",
+        bulk => ["mine", "overdue", "escalated"].contains(&list),
+        batches => if list == "mine" && page == 1 { batch::lines(site, visit, now).await? } else { Vec::new() },
         outcomes => outcomes,
         here => "/work",
     };
@@ -91,6 +136,12 @@ async fn show(site: &Shared, visit: &Visit, outcomes: &[Json]) -> Page {
 
 /// Does the same on several cases; each is told what became of it.
 pub async fn act(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs): Pairs) -> Page {
+    let outcomes = on_all(&site, &headers, pairs).await?;
+    show(&site, &visit, &outcomes).await
+}
+
+/// Does what a form says on the cases that it names, and tells what became of each.
+pub async fn on_all(site: &Shared, headers: &HeaderMap, pairs: Vec<(String, String)>) -> Result<Vec<Json>, PageError> {
     let chosen: Vec<(i64, i64)> = pairs
         .iter()
         .filter(|(key, _)| key == "case")
@@ -99,14 +150,19 @@ pub async fn act(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs): Pa
             Some((id.parse().ok()?, version.parse().ok()?))
         })
         .collect();
-    let sent = Sent::new(&headers, pairs)?;
+    let sent = Sent::new(headers, pairs)?;
     let act = Act::of(sent.text("act")).ok_or_else(|| PageError::BadRequest("act".to_owned()))?;
-    let desk = desk(&site);
+    let desk = desk(site);
     let mut outcomes = Vec::new();
-    for (id, version) in chosen {
-        let (case, procedure) = desk.case(id).await?;
-        let with = with(&sent, flow::step(procedure, &case));
-        let word = match desk.act(id, version, act, &with, None).await {
+    for (id, version) in &chosen {
+        let (case, procedure) = desk.case(*id).await?;
+        let mut with = with(&sent, flow::step(procedure, &case));
+        if act == Act::Vote {
+            // One meeting with one attendance; who was in favour is counted for each.
+            with.votes = votes(&sent, &format!("yes{id}"));
+            with.together = chosen.iter().map(|(id, _)| *id).collect();
+        }
+        let word = match desk.act(*id, *version, act, &with, None).await {
             Ok(_) => "ok",
             Err(NotDone::Store(StoreError::CaseMoved(_))) => "moved",
             Err(NotDone::Store(StoreError::Version { .. })) => "facts",
@@ -116,14 +172,14 @@ pub async fn act(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs): Pa
         };
         outcomes.push(json!({ "id": id, "name": case.name, "word": word }));
     }
-    show(&site, &visit, &outcomes).await
+    Ok(outcomes)
 }
 
 /// Procedures that a rule begins and whose first step the visitor does.
 fn begun(site: &Shared) -> Vec<&Procedure> {
     let own = |procedure: &&Procedure| {
         let first = procedure.steps.first();
-        procedure.begins.is_some() && first.is_some_and(|step| flow::acts_for(&site.pack, &site.who, step))
+        procedure.begins.is_some() && first.is_some_and(|step| flow::acts_for(&site.pack, &site.who, step.role))
     };
     site.pack.procedures.iter().filter(own).collect()
 }

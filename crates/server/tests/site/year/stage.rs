@@ -78,7 +78,7 @@ impl Stage {
 
     /// The day of the clock.
     pub(super) fn today(&self) -> i64 {
-        i64::from(self.clock.today())
+        self.clock.now().div_euclid(DAY)
     }
 
     /// All records of a register in the village.
@@ -137,7 +137,8 @@ async fn site_of(home: &Home, run: &str, clock: &Clock) -> Site {
         results: Some(home.results(run)),
         snapshot: Some(home.snapshot()),
         synthetic: true,
-        today: clock.today(),
+        data: home.folder.clone(),
+        fixed_day: None,
         clock: clock.clone(),
     };
     Site::open(Arc::clone(&home.pack), home.store.clone(), &sources).await.unwrap()
