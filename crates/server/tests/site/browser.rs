@@ -1,6 +1,6 @@
 //! Pages in a real Chromium: axe finds nothing, html-validate finds nothing, narrow screens do not overflow.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
@@ -66,6 +66,47 @@ pub(crate) async fn session(driver: &Driver, profile: &std::path::Path, phone: b
     WebDriver::new(format!("http://127.0.0.1:{}", driver.port), options).await.unwrap()
 }
 
+/// The source of axe.
+pub(crate) fn axe() -> String {
+    let path = root().join("web/node_modules/axe-core/axe.min.js");
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}; run `npm ci` in web/", path.display()))
+}
+
+/// What axe finds on the page that a browser shows.
+pub(crate) async fn findings(browser: &WebDriver, axe: &str) -> Vec<String> {
+    browser.execute(axe, vec![]).await.unwrap();
+    let script = "const done = arguments[0]; axe.run(document, {runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa','best-practice']})\
+         .then(r => done(r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target + ' ' + n.html).slice(0, 3).join(' | '))), e => done(['axe failed: ' + e]));";
+    let result = browser.execute_async(script, vec![]).await.unwrap();
+    serde_json::from_value(result.json().clone()).unwrap()
+}
+
+/// What html-validate finds in pages, each with its name.
+pub(crate) fn validate<'p>(pages: impl Iterator<Item = (String, &'p str)>) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut names = Vec::new();
+    for (n, (name, text)) in pages.enumerate() {
+        std::fs::write(folder.path().join(format!("{n:05}.html")), format!("{}\n", text.trim_end())).unwrap();
+        names.push(name);
+    }
+    let package = root().join("web/node_modules/html-validate");
+    let script = root().join("crates/server/tests/site/validate.mjs");
+    let output = Command::new("node").args([&script, &package]).arg(folder.path()).output();
+    let output =
+        output.unwrap_or_else(|e| panic!("node cannot be started ({e}): install Node and run `npm ci` in web/"));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        text.ends_with("\"done\"\n"),
+        "html-validate did not finish; run `npm ci` in web/: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let named = |line: &str| {
+        let page = line.trim_start_matches('"').get(..5).and_then(|n| n.parse::<usize>().ok());
+        format!("{}: {line}", page.and_then(|n| names.get(n)).map_or("", String::as_str))
+    };
+    text.lines().filter(|line| *line != "\"done\"").map(named).collect()
+}
+
 async fn serve() -> String {
     let router = super::fixture::signed_in(open().await).await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -75,7 +116,7 @@ async fn serve() -> String {
 }
 
 /// The pages that axe looks at: of boards, matches and procedures, which differ by their data only, one of each kind.
-async fn samples() -> Vec<String> {
+pub(crate) async fn samples() -> Vec<String> {
     let mut kinds = std::collections::HashSet::new();
     let pack = &registry().await.pack;
     let mut first = |page: &str| {
@@ -98,12 +139,10 @@ async fn pages() -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn axe_finds_nothing_and_narrow_screens_fit() {
-    let axe_path = root().join("web/node_modules/axe-core/axe.min.js");
-    let axe = std::fs::read_to_string(&axe_path)
-        .unwrap_or_else(|e| panic!("{}: {e}; run `npm ci` in web/", axe_path.display()));
+    let script = axe();
     let base = serve().await;
     let driver = Driver::start();
-    let mut findings = Vec::new();
+    let mut wrong = Vec::new();
     for (width, phone) in [(1366, false), (390, true)] {
         let profile = tempfile::tempdir().unwrap();
         let browser = session(&driver, profile.path(), phone).await;
@@ -119,29 +158,19 @@ async fn axe_finds_nothing_and_narrow_screens_fit() {
                     .await
                     .unwrap();
                 if wide.json().as_i64().unwrap_or(0) > 1 {
-                    findings.push(format!("{page} {language} {width}: {} px too wide", wide.json()));
+                    wrong.push(format!("{page} {language} {width}: {} px too wide", wide.json()));
                 }
                 if language == "en" {
                     // The words differ, the structure does not.
                     continue;
                 }
-                browser.execute(&axe, vec![]).await.unwrap();
-                let result = browser
-                    .execute_async(
-                        "const done = arguments[0]; axe.run(document, {runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa','best-practice']})\
-                         .then(r => done(r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target + ' ' + n.html).slice(0, 3).join(' | '))), e => done(['axe failed: ' + e]));",
-                        vec![],
-                    )
-                    .await
-                    .unwrap();
-                for finding in result.json().as_array().cloned().unwrap_or_default() {
-                    findings.push(format!("{page} {language} {width}: {}", finding.as_str().unwrap_or_default()));
-                }
+                let found = findings(&browser, &script).await;
+                wrong.extend(found.into_iter().map(|finding| format!("{page} {language} {width}: {finding}")));
             }
         }
         browser.quit().await.unwrap();
     }
-    assert!(findings.is_empty(), "{}", findings.join("\n"));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -187,28 +216,15 @@ async fn a_slider_shows_who_enters_without_loading_the_page() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn html_is_valid() {
     let router = router().await;
-    let folder = tempfile::tempdir().unwrap();
-    for (n, page) in pages().await.iter().enumerate() {
+    let mut texts = Vec::new();
+    for page in &pages().await {
         for language in ["zh", "en"] {
             let answer = get(&router, page, &format!("lang={language}")).await;
-            if answer.text.is_empty() {
-                continue;
+            if !answer.text.is_empty() {
+                texts.push((format!("{page} {language}"), answer.text));
             }
-            let mut file = std::fs::File::create(folder.path().join(format!("{n:03}-{language}.html"))).unwrap();
-            file.write_all(format!("{}\n<!-- {page} -->\n", answer.text.trim_end()).as_bytes()).unwrap();
         }
     }
-    let package = root().join("web/node_modules/html-validate");
-    let script = root().join("crates/server/tests/site/validate.mjs");
-    let output = Command::new("node").args([&script, &package]).arg(folder.path()).output();
-    let output =
-        output.unwrap_or_else(|e| panic!("node cannot be started ({e}): install Node and run `npm ci` in web/"));
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        text.ends_with("\"done\"\n"),
-        "html-validate did not finish; run `npm ci` in web/: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let findings: Vec<&str> = text.lines().filter(|line| *line != "\"done\"").collect();
+    let findings = validate(texts.iter().map(|(name, text)| (name.clone(), text.as_str())));
     assert!(findings.is_empty(), "{} findings\n{}", findings.len(), findings.join("\n"));
 }

@@ -5,9 +5,8 @@ use std::path::Path;
 
 use thirtyfour::prelude::*;
 
-use super::browser::{Driver, session};
+use super::browser::{Driver, axe, findings, session};
 use super::desk::{Desk, book};
-use super::fixture::root;
 
 struct Walk {
     browser: WebDriver,
@@ -24,11 +23,7 @@ impl Walk {
 
     /// Axe finds nothing, and the page fits.
     async fn look(&self) {
-        self.browser.execute(&self.axe, vec![]).await.unwrap();
-        let script = "const done = arguments[0]; axe.run(document, {runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa','best-practice']})\
-                      .then(r => done(r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.target + ' ' + n.html).slice(0, 3).join(' | '))), e => done(['axe failed: ' + e]));";
-        let result = self.browser.execute_async(script, vec![]).await.unwrap();
-        let found: Vec<String> = serde_json::from_value(result.json().clone()).unwrap();
+        let found = findings(&self.browser, &self.axe).await;
         let place = self.browser.current_url().await.unwrap();
         assert!(found.is_empty(), "{place}: {found:#?}");
         let wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
@@ -65,7 +60,7 @@ async fn a_record_is_entered_corrected_undone_and_a_table_is_mended() {
     let base = format!("http://{}", listener.local_addr().unwrap());
     let router = desk.router.clone();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    let axe = std::fs::read_to_string(root().join("web/node_modules/axe-core/axe.min.js")).unwrap();
+    let axe = axe();
     let driver = Driver::start();
     for phone in [false, true] {
         let profile = tempfile::tempdir().unwrap();
