@@ -52,7 +52,10 @@ mod role;
 
 pub use board::{Exemptions, Match, MatchPart, MatchTest, View, ViewKind};
 pub use calendar::{Calendar, DAY};
-pub use procedure::{Asks, Beside, Effect, Notice, Procedure, ProcedureId, RoleId, Rung, Set, Step, StepKind};
+pub use procedure::{
+    Asked, Asks, Beside, Destination, Effect, Effects, Moves, Notice, Procedure, ProcedureId, RoleId, Rung, Set, Step,
+    StepKind, Wanted,
+};
 pub use public::{Public, PublicFigures, PublicRegister};
 pub use role::{Right, Role};
 

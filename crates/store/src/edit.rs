@@ -298,7 +298,7 @@ impl Change {
     }
 
     /// The record above and the division of a new record.
-    async fn owner(&mut self, definition: &Register, owner: &Owner) -> Result<(Option<RecordId>, String), StoreError> {
+    pub(crate) async fn owner(&mut self, definition: &Register, owner: &Owner) -> Result<(Option<RecordId>, String), StoreError> {
         let absent = || StoreError::Absent(owner.words());
         match (definition.parent, owner) {
             (Entity::Register(above), Owner::Record(id)) => {
@@ -398,7 +398,7 @@ fn written(
 }
 
 /// A violated unique index names the fields that another record has already.
-fn taken(error: sqlx::Error, definition: &Register) -> StoreError {
+pub(crate) fn taken(error: sqlx::Error, definition: &Register) -> StoreError {
     let Some(refused) = error.as_database_error().filter(|refused| refused.is_unique_violation()) else {
         return StoreError::Database(error);
     };

@@ -28,6 +28,7 @@ mod moving;
 pub mod reader;
 pub mod rows;
 pub mod runs;
+mod relocate;
 mod saved;
 pub mod schema;
 pub mod scope;

@@ -11,6 +11,7 @@ mod calendar;
 mod cases;
 mod codes;
 mod cursor;
+mod effects;
 mod escalation;
 mod indicators;
 mod notices;

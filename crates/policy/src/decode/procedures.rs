@@ -5,17 +5,16 @@ use std::collections::BTreeSet;
 use super::Entries;
 use super::boards::{level_named, nearest_of};
 use super::cursor::{Cursor, Report, is_id, languages};
-use super::escalation;
+use super::{effects, escalation};
 use super::indicators::fraction;
 use super::notices::notice;
 use super::structure::clauses;
 use super::tree::{Data, Node};
 use crate::ir::Type;
 use crate::model::{
-    Asks, Effect, Entity, Field, FieldType, LevelId, Pack, Place, Procedure, RegisterId, Right, Role, RoleId, Rung,
-    Set, Step, StepKind, VariableId,
+    Asks, Entity, Field, FieldType, LevelId, Pack, Place, Procedure, RegisterId, Right, Role, RoleId, Rung, Step,
+    StepKind, VariableId,
 };
-use crate::value::parse;
 
 pub(super) fn roles(pack: &mut Pack, entries: &Entries<'_>, report: &mut Report) {
     for (id, place, node) in entries {
@@ -108,15 +107,10 @@ pub(super) fn procedures(pack: &mut Pack, entries: &Entries<'_>, report: &mut Re
         let together = level(pack, &mut cursor, "together", false, report);
         let begins = cursor.text("begins", report).and_then(|(name, at)| begins(pack, subject, &name, at, report));
         let ladder = cursor.node("escalates").map(|node| escalation::ladder(pack, node, report));
-        let steps = steps(pack, &mut cursor, ladder.as_deref().unwrap_or_default(), report);
-        let then = match cursor.node("then") {
-            Some(node) => then(pack, subject, node, report),
-            None => Vec::new(),
-        };
+        let mut steps = steps(pack, &mut cursor, ladder.as_deref().unwrap_or_default(), report);
         let notice = cursor.node("notice").and_then(|node| notice(pack, subject, node, report));
         let asks = cursor.node("asks").and_then(|node| asks(pack, subject, node, report));
-        let adds = effects(pack, subject, cursor.node("adds"), "adds", report);
-        let ends = effects(pack, subject, cursor.node("ends"), "ends", report);
+        let effects = effects::read(pack, subject, &mut steps, &mut cursor, report);
         cursor.finish(report);
         let Some(subject) = subject else { continue };
         let id = (*id).to_owned();
@@ -132,9 +126,7 @@ pub(super) fn procedures(pack: &mut Pack, entries: &Entries<'_>, report: &mut Re
             notice,
             asks,
             steps,
-            then,
-            adds,
-            ends,
+            effects,
             place,
         });
     }
@@ -255,6 +247,7 @@ fn step(pack: &Pack, (ids, ladder): (&[String], &[Rung]), at: usize, node: &Node
         back_to,
         objection,
         escalates,
+        asked: Vec::new(),
     })
 }
 
@@ -290,15 +283,6 @@ pub(super) fn days(cursor: &mut Cursor<'_>, key: &'static str, report: &mut Repo
         report.say(place, format!("`{key}: {text}` is no number of days"), "write a whole number above 0");
     }
     days
-}
-
-/// `then: {poverty_status: '0'}`
-fn then(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) -> Vec<(u16, Set)> {
-    let Some(Entity::Register(register)) = subject else {
-        report.say(&node.place, "only a record has fields that can be set", "leave `then` out");
-        return Vec::new();
-    };
-    fields(pack, register, node, "then", report)
 }
 
 /// Fields of the subject, by name; secret ones are refused where they would be shown.
@@ -344,7 +328,7 @@ fn asks(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) 
     if !kept {
         report.say(&node.place, "the subject does not lie in a division itself", "take a register of a level");
     }
-    let set = cursor.node("set").map(|node| fields(pack, register, node, "set", report)).unwrap_or_default();
+    let set = cursor.node("set").map(|node| effects::fixed(pack, register, node, "set", report)).unwrap_or_default();
     let mark = cursor.text("mark", report).and_then(|(name, place)| mark(pack, register, &asked, &name, place, report));
     cursor.finish(report);
     Some(Asks { fields: asked, set, mark })
@@ -369,83 +353,4 @@ fn mark(
         return None;
     }
     found
-}
-
-/// `adds: {label: {kind: dibao, start: today}}`, `ends: {label: {where: {kind: dibao, ended: null}, set: {ended: today}}}`;
-/// of one register also a list of such changes.
-fn effects(
-    pack: &Pack,
-    subject: Option<Entity>,
-    node: Option<&Node>,
-    key: &'static str,
-    report: &mut Report,
-) -> Vec<Effect> {
-    let Some(cursor) = node.and_then(|node| Cursor::new(node, key, report)) else { return Vec::new() };
-    let mut all = Vec::new();
-    for (name, place, node) in cursor.entries() {
-        let found = pack.register(name).filter(|id| pack.registers.get(id.index()).map(|r| r.parent) == subject);
-        let Some(register) = found else {
-            let below = pack.registers.iter().filter(|register| Some(register.parent) == subject);
-            let advice = nearest_of(name, below.map(|register| register.id.as_str()), "name a register of the subject");
-            report.say(place, format!("`{name}` is no register of the subject"), advice);
-            continue;
-        };
-        if key == "adds" {
-            let set = fields(pack, register, node, key, report);
-            all.push(Effect { register, filter: Vec::new(), set });
-            continue;
-        }
-        // Of one register several kinds of records can be changed, each in its own way.
-        let several = match &node.data {
-            Data::List(items) => items.iter().collect(),
-            _ => vec![node],
-        };
-        for node in several {
-            let Some(mut inner) = Cursor::new(node, "`ends`", report) else { continue };
-            let (mut filter, mut set) = (Vec::new(), Vec::new());
-            if let Some(node) = inner.node("where") {
-                filter = fields(pack, register, node, "where", report);
-            }
-            match inner.node("set") {
-                Some(node) => set = fields(pack, register, node, "set", report),
-                None => report.say(place, "nothing is set", "add `set: {field: value}`"),
-            }
-            inner.finish(report);
-            all.push(Effect { register, filter, set });
-        }
-    }
-    all
-}
-
-/// Fields of a register with values; `today` is the day on which the case completes.
-pub(super) fn fields(
-    pack: &Pack,
-    RegisterId(register): RegisterId,
-    node: &Node,
-    key: &'static str,
-    report: &mut Report,
-) -> Vec<(u16, Set)> {
-    let Some(cursor) = Cursor::new(node, key, report) else { return Vec::new() };
-    let fields = pack.registers.get(usize::from(register)).map(|r| r.fields.as_slice()).unwrap_or_default();
-    let mut set = Vec::new();
-    for (name, place, node) in cursor.entries() {
-        let Some(at) = fields.iter().position(|field| field.id == *name) else {
-            let advice = nearest_of(name, fields.iter().map(|field| field.id.as_str()), "name a field");
-            report.say(place, format!("there is no field `{name}`"), advice);
-            continue;
-        };
-        let value = match (node.scalar_text(), fields.get(at)) {
-            (Some(text), Some(field)) if text == "today" && field.ty == FieldType::Date => Set::Today,
-            (Some(text), Some(field)) => match parse(&text, field.ty, pack, "en") {
-                Ok(value) => Set::Value(value),
-                Err(error) => {
-                    report.say(&node.place, error.words("en"), error.advice());
-                    Set::Nothing
-                }
-            },
-            _ => Set::Nothing,
-        };
-        set.push((at as u16, value));
-    }
-    set
 }

@@ -2,7 +2,7 @@
 
 use super::boards::{level_named, nearest_of};
 use super::cursor::{Cursor, Report};
-use super::procedures::fields;
+use super::effects::fixed;
 use super::screens::named;
 use super::tree::Node;
 use crate::ir::Aggregate;
@@ -123,7 +123,7 @@ fn register(pack: &Pack, name: &str, place: &Place, node: &Node, report: &mut Re
     if listed.is_empty() {
         report.say(place, format!("nothing of `{name}` is shown"), "add `fields: […]`");
     }
-    let wanted = cursor.node("where").map(|node| fields(pack, id, node, "where", report)).unwrap_or_default();
+    let wanted = cursor.node("where").map(|node| fixed(pack, id, node, "where", report)).unwrap_or_default();
     let mut filter = Vec::new();
     for (at, set) in wanted {
         let Some(field) = definition.fields.get(usize::from(at)) else { continue };
@@ -131,7 +131,7 @@ fn register(pack: &Pack, name: &str, place: &Place, node: &Node, report: &mut Re
             _ if field.secret => {
                 report.say(place, format!("`{}` is secret", field.id), "choose records by a field that is not");
             }
-            Set::Today => report.say(place, format!("`{}: today` is another value every day", field.id), "write a day"),
+            Set::Today | Set::Entered(_) => report.say(place, format!("`{}: today` is another value every day", field.id), "write a day"),
             Set::Value(value) => filter.push((at, Some(value))),
             Set::Nothing => filter.push((at, None)),
         }

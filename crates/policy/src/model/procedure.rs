@@ -32,12 +32,8 @@ pub struct Procedure {
     pub asks: Option<Asks>,
     /// Steps in order; never empty.
     pub steps: Vec<Step>,
-    /// Fields of the subject that completing sets: position of the field, value.
-    pub then: Vec<(u16, Set)>,
-    /// Records of the subject that completing adds.
-    pub adds: Vec<Effect>,
-    /// Records of the subject that completing changes.
-    pub ends: Vec<Effect>,
+    /// What completing does to the registry.
+    pub effects: Effects,
     /// Place in the pack.
     pub place: Place,
 }
@@ -51,17 +47,89 @@ pub enum Set {
     Value(Value),
     /// The day on which the case completes.
     Today,
+    /// What was entered at a step under this key ([`Asked::key`]); left alone if nothing was.
+    Entered(String),
 }
 
 impl Set {
-    /// The value on a day (days since 1970-01-01).
-    pub fn on(&self, day: i32) -> Option<Value> {
+    /// The value on a day (days since 1970-01-01); `entered` has what was entered. `None`: nothing was.
+    pub fn on(&self, day: i32, entered: impl Fn(&str) -> Option<Value>) -> Option<Option<Value>> {
         match self {
-            Self::Nothing => None,
-            Self::Value(value) => Some(value.clone()),
-            Self::Today => Some(Value::Integer(day.into())),
+            Self::Nothing => Some(None),
+            Self::Value(value) => Some(Some(value.clone())),
+            Self::Today => Some(Some(Value::Integer(day.into()))),
+            Self::Entered(key) => entered(key).map(Some),
         }
     }
+}
+
+/// What completing a case does to the registry.
+#[derive(Clone, Debug, Default)]
+pub struct Effects {
+    /// Fields of the subject that are set: position of the field, value.
+    pub then: Vec<(u16, Set)>,
+    /// Records of the subject that are added.
+    pub adds: Vec<Effect>,
+    /// Records of the subject that are changed.
+    pub ends: Vec<Effect>,
+    /// What comes to belong elsewhere.
+    pub moves: Option<Moves>,
+}
+
+impl Effects {
+    /// Whether there is nothing to be done.
+    pub fn is_empty(&self) -> bool {
+        self.then.is_empty() && self.adds.is_empty() && self.ends.is_empty() && self.moves.is_none()
+    }
+}
+
+/// What comes to belong elsewhere, with everything that belongs to it.
+#[derive(Clone, Debug)]
+pub struct Moves {
+    /// Register of records of the subject; `None`: the subject itself, which then moves to another division.
+    pub records: Option<super::RegisterId>,
+    /// Key of the choice that is made among them; `None`: all.
+    pub chosen: Option<String>,
+    /// Where to.
+    pub to: Destination,
+}
+
+/// Where something moves to.
+#[derive(Clone, Debug)]
+pub enum Destination {
+    /// What is entered under this key: a division, or another record of the subject's register.
+    Entered(String),
+    /// A new record of the subject's register, where the subject lies.
+    New {
+        /// Its fields.
+        set: Vec<(u16, Set)>,
+        /// Fields that it has from the subject.
+        keeps: Vec<u16>,
+        /// Registers whose records of the subject it gets too.
+        copies: Vec<super::RegisterId>,
+    },
+}
+
+/// Something that whoever does a step enters.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Asked {
+    /// Under which it is kept: `register.field`, `new.field`, `register`, `to`.
+    pub key: String,
+    /// What it is.
+    pub what: Wanted,
+    /// It may be left empty; then nothing changes.
+    pub optional: bool,
+}
+
+/// What is entered at a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wanted {
+    /// A value of a field.
+    Value(super::RegisterId, u16),
+    /// Some of the subject's records of a register.
+    Records(super::RegisterId),
+    /// Another record or division of this kind.
+    Place(Entity),
 }
 
 /// What a notice says of the cases that it names. Secret fields are never among it.
@@ -112,6 +180,8 @@ pub struct Asks {
 pub struct Effect {
     /// Their register.
     pub register: super::RegisterId,
+    /// Key of the choice that is made among them; `None`: all that fit.
+    pub chosen: Option<String>,
     /// Which of them: fields that must have these values.
     pub filter: Vec<(u16, Set)>,
     /// What their fields become.
@@ -149,6 +219,8 @@ pub struct Step {
     pub objection: Option<usize>,
     /// Where a case goes up to when the step is overdue, from the lowest level up.
     pub escalates: Vec<Rung>,
+    /// What whoever does it enters, for what completing does.
+    pub asked: Vec<Asked>,
 }
 
 /// A role above that of a step, to which an overdue case goes up.

@@ -67,11 +67,13 @@ pub(super) struct Procedure {
     /// Steps in order.
     steps: Vec<Step>,
     /// Fields of the subject that completing sets; `today` is the day of it.
-    then: Option<BTreeMap<String, Setting>>,
-    /// Records of the subject that completing adds: register, fields.
-    adds: Option<BTreeMap<String, BTreeMap<String, Setting>>>,
+    then: Option<BTreeMap<String, Given>>,
+    /// Records of the subject that completing adds: register, fields; a list for several.
+    adds: Option<BTreeMap<String, AddsOrMany>>,
     /// Records of the subject that completing changes: register, which of them, fields.
     ends: Option<BTreeMap<String, EndsOrMany>>,
+    /// What comes to belong elsewhere, with everything that belongs to it.
+    moves: Option<Moves>,
 }
 
 /// What a notice says of the cases that it names.
@@ -176,8 +178,58 @@ pub(super) enum EndsOrMany {
 pub(super) struct Ends {
     /// Fields that must have these values.
     r#where: Option<BTreeMap<String, Setting>>,
+    /// Step at which they are chosen; all that fit if it is left out.
+    chosen: Option<String>,
     /// What fields become.
-    set: BTreeMap<String, Setting>,
+    set: BTreeMap<String, Given>,
+}
+
+/// Records of one register that completing adds.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum AddsOrMany {
+    /// One.
+    One(BTreeMap<String, Given>),
+    /// Several.
+    Many(Vec<BTreeMap<String, Given>>),
+}
+
+/// A value that the pack gives, or that is entered at a step.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+pub(super) enum Given {
+    /// Given.
+    Value(Setting),
+    /// Entered.
+    Entered(Entered),
+}
+
+/// What whoever does a step enters.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Entered {
+    /// The step.
+    step: String,
+    /// It may be left empty; then nothing changes.
+    optional: Option<bool>,
+}
+
+/// What comes to belong elsewhere when a case completes.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct Moves {
+    /// Register of records of the subject; the subject itself if it is left out.
+    records: Option<String>,
+    /// Step at which they are chosen; all if it is left out.
+    chosen: Option<String>,
+    /// Another division, or another record of the subject's register, that is entered at a step.
+    to: Option<Entered>,
+    /// A new record of the subject's register: its fields.
+    new: Option<BTreeMap<String, Given>>,
+    /// Fields that the new record has from the subject.
+    keeps: Option<OneOrMany>,
+    /// Registers whose records of the subject it gets too.
+    copies: Option<OneOrMany>,
 }
 
 /// A step of a procedure.

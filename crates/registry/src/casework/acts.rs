@@ -1,12 +1,15 @@
 //! Opening cases and acting on them: each act is one transaction, and so is what follows from the last one.
 
-use bangfu_policy::model::{Entity, Pack, Procedure, RegisterId, RegisterKind, Value};
-use bangfu_store::{CaseEvent, CaseFile, CaseState, Change, Owner, Record, RecordId, Scope, StoreError};
+use bangfu_policy::model::{Pack, Procedure};
+use bangfu_store::{CaseEvent, CaseFile, CaseState, Change, Scope, StoreError};
 use serde_json::json;
 
 use super::flow::{self, Act, Cannot, Standing, With};
+use super::follows::{self, Doing};
+use super::entered;
 use super::proposal::{self, Grounds, Proposal, Subject};
 use crate::access::Who;
+use crate::exchange::write::Wrong;
 use crate::views::facts::Facts;
 
 /// Why something was not done on a case.
@@ -18,6 +21,9 @@ pub enum NotDone {
     /// There is no such case, procedure or subject, or it is not seen.
     #[error("there is no such case")]
     Absent,
+    /// What was entered is not taken.
+    #[error("what was entered is not taken: {}", .0.iter().map(|wrong| wrong.words.as_str()).collect::<Vec<_>>().join("; "))]
+    Entered(Vec<Wrong>),
     /// Completing would change nothing.
     #[error("completing the case would change nothing")]
     Nothing,
@@ -75,11 +81,11 @@ pub(super) fn new_case(
 }
 
 impl Desk<'_> {
-    fn pack(&self) -> &Pack {
+    pub(super) fn pack(&self) -> &Pack {
         self.facts.pack()
     }
 
-    fn today(&self) -> i32 {
+    pub(super) fn today(&self) -> i32 {
         self.pack().calendar.day(self.now) as i32
     }
 
@@ -156,6 +162,13 @@ impl Desk<'_> {
         if standing != Standing::Own && act != Act::Urge {
             body["taken_over"] = json!(true);
         }
+        let entered = match act {
+            Act::Done | Act::Vote => entered::check(self.facts, procedure, &case, with).await?,
+            _ => serde_json::Map::new(),
+        };
+        if !entered.is_empty() {
+            body["values"] = json!(entered);
+        }
         if act == Act::Resubmit {
             let subject = self.subject(procedure, &case).await?;
             let frozen = proposal::freeze(self.facts, procedure, &subject, grounds.unwrap_or_default()).await?;
@@ -171,14 +184,18 @@ impl Desk<'_> {
             body: body.to_string(),
         };
         let follows = match next.state {
-            CaseState::Done => self.follows(procedure, &case).await?,
+            CaseState::Done => {
+                let all = entered::of(procedure, events.iter().chain([&done]));
+                follows::of(self, procedure, &case, &all).await?
+            }
             _ => Vec::new(),
         };
         let reason = format!("{} #{id}", procedure.id);
-        let mut change = self.change(&case.division, &reason).await?;
+        let mut change = self.change(follows::reach(&case.division, &follows), &reason).await?;
         change.move_case(&next, &done).await?;
+        let mut doing = Doing::new(&mut change);
         for effect in &follows {
-            self.apply(&mut change, &case, effect).await?;
+            doing.apply(effect).await?;
         }
         change.commit().await?;
         next.version += 1;
@@ -188,84 +205,6 @@ impl Desk<'_> {
     async fn subject(&self, procedure: &Procedure, case: &CaseFile) -> Result<Subject, NotDone> {
         let address = case.record.map_or_else(|| case.division.clone(), |id| format!("~{id}"));
         Subject::find(self.facts, procedure.subject, &address).await?.ok_or(NotDone::Absent)
-    }
-
-    /// What follows from completing a case.
-    async fn follows(&self, procedure: &Procedure, case: &CaseFile) -> Result<Vec<Follows>, NotDone> {
-        let today = self.today();
-        // Read without the visitor's limits: who takes the last step need not see every register of the subject.
-        let reader = self.facts.store().reader(&Scope::division(&case.division));
-        let mut follows = Vec::new();
-        if let (Entity::Register(register), Some(id)) = (procedure.subject, case.record) {
-            let record = reader.by_id(register, RecordId(id)).await?.ok_or(NotDone::Absent)?;
-            let set = procedure.then.iter().map(|(field, set)| (*field, set.on(today)));
-            follows.extend(Follows::update(&record, set.collect()));
-        }
-        for effect in &procedure.ends {
-            let holds = |record: &Record| {
-                let value = |field: &u16| record.values.get(usize::from(*field)).cloned().flatten();
-                effect.filter.iter().all(|(field, wanted)| value(field) == wanted.on(today))
-            };
-            let children = match case.record {
-                Some(id) => reader.children(effect.register, RecordId(id)).await?,
-                None => reader.of_division(effect.register, &case.division).await?,
-            };
-            for child in children.iter().filter(|child| holds(child)) {
-                let set = effect.set.iter().map(|(field, set)| (*field, set.on(today)));
-                follows.extend(Follows::update(child, set.collect()));
-            }
-        }
-        for effect in &procedure.adds {
-            let values = effect.set.iter().map(|(field, set)| (*field, set.on(today))).collect();
-            follows.push(Follows::Insert(effect.register, values));
-        }
-        let without = procedure.then.is_empty() && procedure.ends.is_empty() && procedure.adds.is_empty();
-        if follows.is_empty() && !without {
-            return Err(NotDone::Nothing);
-        }
-        Ok(follows)
-    }
-
-    async fn apply(&self, change: &mut Change, case: &CaseFile, follows: &Follows) -> Result<(), NotDone> {
-        match follows {
-            Follows::Update(record, values) => {
-                change.update(record.register, record.id, record.version, values).await?;
-            }
-            Follows::Insert(register, values) => {
-                let owner = match case.record {
-                    Some(id) => Owner::Record(RecordId(id)),
-                    None => Owner::Division(case.division.clone()),
-                };
-                let mut values = values.clone();
-                let definition = self.pack().registers.get(register.index());
-                let key = definition.and_then(|definition| definition.key);
-                if let Some(key) = key.filter(|key| values.iter().all(|(field, _)| field != key)) {
-                    let subject =
-                        case.name.rsplit(' ').next().filter(|name| !name.is_empty()).unwrap_or(&case.division);
-                    values.push((key, Some(Value::Text(format!("{subject}C{}", case.id)))));
-                }
-                let period = definition.and_then(|definition| match definition.kind {
-                    RegisterKind::Entity | RegisterKind::One => None,
-                    kind => Some(bangfu_policy::period::current(kind, self.today())),
-                });
-                change.insert(*register, &owner, period, &values).await?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Something that follows from completing a case.
-enum Follows {
-    Update(Record, Vec<(u16, Option<Value>)>),
-    Insert(RegisterId, Vec<(u16, Option<Value>)>),
-}
-
-impl Follows {
-    /// An update of what is not so already.
-    fn update(record: &Record, mut values: Vec<(u16, Option<Value>)>) -> Option<Self> {
-        values.retain(|(field, value)| record.values.get(usize::from(*field)).is_none_or(|now| now != value));
-        (!values.is_empty()).then(|| Self::Update(record.clone(), values))
     }
 }
 

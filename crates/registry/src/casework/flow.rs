@@ -1,5 +1,7 @@
 //! What may be done on a case, and where it then stands. No store, no clock.
 
+use std::collections::BTreeMap;
+
 use bangfu_policy::model::{Calendar, Pack, Procedure, RoleId, Rung, Step, StepKind};
 use bangfu_store::{CaseEvent, CaseFile, CaseState};
 use serde::Serialize;
@@ -129,6 +131,10 @@ pub struct With {
     pub votes: Option<Votes>,
     /// Of a meeting that voted over several cases: all of them.
     pub together: Vec<i64>,
+    /// By key of what the step asks for ([`bangfu_policy::model::Asked`]): what was typed, of records their ids.
+    pub entered: BTreeMap<String, String>,
+    /// Language of whoever acts, in which they are told what is wrong.
+    pub language: &'static str,
 }
 
 /// Where cases of a procedure are handled at once: the division of its level, or else that of the case.

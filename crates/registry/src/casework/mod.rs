@@ -8,7 +8,9 @@
 //! `flow` says what may be done and what comes of it, without store or clock; `acts` does it.
 
 pub mod acts;
+pub mod entered;
 pub mod flow;
+mod follows;
 pub mod people;
 pub mod proposal;
 pub mod public;

@@ -58,11 +58,15 @@ pub fn values(
     if all.is_empty() { Ok(values) } else { Err(all) }
 }
 
-fn say(language: &str, zh: &str, en: &str) -> String {
+pub(crate) fn say(language: &str, zh: &str, en: &str) -> String {
     if language == "zh" { zh } else { en }.to_owned()
 }
 
-fn value(pack: &Pack, field: &Field, given: &Json, language: &str) -> Result<Option<Value>, String> {
+/// The value of a field from JSON; empty texts are none.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn value(pack: &Pack, field: &Field, given: &Json, language: &str) -> Result<Option<Value>, String> {
     let text = match given {
         Json::Null => String::new(),
         Json::String(text) => text.trim().to_owned(),

@@ -17,7 +17,7 @@ pub struct Input {
     pub id: String,
     /// Title.
     pub title: String,
-    /// `text`, `number`, `date`, `choice`, `truth` or `reference`.
+    /// `text`, `number`, `date`, `choice`, `truth`, `reference` or `several`.
     pub kind: &'static str,
     /// What stands in it.
     pub value: String,
@@ -120,7 +120,8 @@ pub fn inputs(
         .collect()
 }
 
-fn shape(pack: &Pack, field: &Field, today: i32, language: Language, input: &mut Input) {
+/// Makes an input fit for values of a field: its kind, what can be chosen, bounds. Codes in force on `today` come first.
+pub fn shape(pack: &Pack, field: &Field, today: i32, language: Language, input: &mut Input) {
     let bound = |value: Option<i64>| {
         let text = |value| match field.ty {
             FieldType::Date => format_date(value),

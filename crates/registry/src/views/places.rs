@@ -75,6 +75,11 @@ impl Places {
         self.names.contains_key(code)
     }
 
+    /// All codes, in their order.
+    pub fn codes(&self) -> impl Iterator<Item = &str> {
+        self.names.keys().map(String::as_str)
+    }
+
     /// Position of the level of a code.
     pub fn level(&self, code: &str) -> Option<usize> {
         self.digits.iter().position(|digits| *digits == code.len())

@@ -1,10 +1,13 @@
 //! Procedures of the pack as pages show them: steps in lanes, one for each level.
 
-use bangfu_policy::model::{Field, LevelId, Pack, Procedure, RoleId, Set, Step, Text, text_in};
+use bangfu_policy::model::{
+    Destination, Entity, Field, LevelId, Pack, Procedure, RoleId, Set, Step, Text, text_in,
+};
 use serde::Serialize;
 
 use super::figures::Language;
 use super::file;
+use crate::casework::entered::title;
 
 /// A procedure in the list.
 #[derive(Clone, Debug, Serialize)]
@@ -42,6 +45,8 @@ pub struct ProcedureView {
     pub steps: Vec<StepView>,
     /// What completing sets: field and value.
     pub then: Vec<(String, String)>,
+    /// What comes to belong elsewhere: what, whether only some of it, where to, whether that is new.
+    pub moves: Option<(String, bool, String, bool)>,
 }
 
 /// A step.
@@ -77,6 +82,8 @@ pub struct StepView {
     pub back_to: String,
     /// Title of the step that an objection leads back to.
     pub objection: String,
+    /// What is entered.
+    pub asked: Vec<String>,
     /// Where an overdue case goes up to: days, title of the role, whether it only urges.
     pub escalates: Vec<(u16, String, bool)>,
 }
@@ -113,6 +120,7 @@ pub fn one(pack: &Pack, id: &str, language: Language) -> Option<ProcedureView> {
         majority: share(step.majority),
         back_to: title_of(step.back_to).unwrap_or_default(),
         objection: title_of(step.objection).unwrap_or_default(),
+        asked: step.asked.iter().map(|asked| title(pack, procedure, asked, language.id())).collect(),
         escalates: step.escalates.iter().map(|rung| (rung.after, role_title(rung.to), rung.urges)).collect(),
     };
     let begins = procedure.begins.and_then(|id| pack.variables.get(id.index()));
@@ -124,7 +132,23 @@ pub fn one(pack: &Pack, id: &str, language: Language) -> Option<ProcedureView> {
         lanes: levels.iter().filter_map(|level| level_title(*level)).collect(),
         steps: procedure.steps.iter().enumerate().map(step).collect(),
         then: then(pack, procedure, language),
+        moves: procedure.effects.moves.as_ref().map(|moves| {
+            let (what, of_subject) = match moves.records {
+                Some(id) => (Entity::Register(id), procedure.subject),
+                None => (procedure.subject, above(pack, procedure.subject)),
+            };
+            let named = |of: Entity| pack.entity_title(of).map(words).unwrap_or_default();
+            (named(what), moves.chosen.is_some(), named(of_subject), matches!(moves.to, Destination::New { .. }))
+        }),
     })
+}
+
+/// What a record of an entity belongs to.
+fn above(pack: &Pack, entity: Entity) -> Entity {
+    match entity {
+        Entity::Register(id) => pack.registers.get(id.index()).map_or(entity, |register| register.parent),
+        Entity::Level(_) => entity,
+    }
 }
 
 fn level(pack: &Pack, step: &Step) -> LevelId {
@@ -153,7 +177,7 @@ fn line(pack: &Pack, procedure: &Procedure, language: Language) -> ProcedureLine
 }
 
 fn then(pack: &Pack, procedure: &Procedure, language: Language) -> Vec<(String, String)> {
-    let bangfu_policy::model::Entity::Register(register) = procedure.subject else { return Vec::new() };
+    let Entity::Register(register) = procedure.subject else { return Vec::new() };
     let fields = pack.registers.get(register.index()).map(|r| r.fields.as_slice()).unwrap_or_default();
     let places = super::places::Places::default();
     let set = |fields: &[Field], prefix: &str, set: &[(u16, Set)]| -> Vec<(String, String)> {
@@ -162,6 +186,7 @@ fn then(pack: &Pack, procedure: &Procedure, language: Language) -> Vec<(String, 
             let title = format!("{prefix}{}", text_in(&field.title, language.id()));
             let value = match set {
                 Set::Today => TODAY.to_owned(),
+                Set::Entered(_) => ENTERED.to_owned(),
                 Set::Nothing => String::new(),
                 Set::Value(value) => file::cell(pack, field, Some(value), &places, language).text,
             };
@@ -169,8 +194,9 @@ fn then(pack: &Pack, procedure: &Procedure, language: Language) -> Vec<(String, 
         };
         set.iter().filter_map(pair).collect()
     };
-    let mut all = set(fields, "", &procedure.then);
-    for effect in procedure.ends.iter().chain(&procedure.adds) {
+    let effects = &procedure.effects;
+    let mut all = set(fields, "", &effects.then);
+    for effect in effects.ends.iter().chain(&effects.adds) {
         let Some(register) = pack.registers.get(effect.register.index()) else { continue };
         all.extend(set(&register.fields, &format!("{} · ", text_in(&register.title, language.id())), &effect.set));
     }
@@ -179,3 +205,5 @@ fn then(pack: &Pack, procedure: &Procedure, language: Language) -> Vec<(String, 
 
 /// Stands for the day on which a case completes.
 const TODAY: &str = "today";
+/// Stands for what is entered at a step.
+const ENTERED: &str = "entered";

@@ -322,6 +322,11 @@ impl Shared {
     pub fn text(&self, visit: &Visit, key: &str) -> String {
         self.texts.get(visit.language, key, &[])
     }
+
+    /// A text about something, which stands in it as `value`.
+    pub fn text_of(&self, visit: &Visit, key: &str, value: &str) -> String {
+        self.texts.get(visit.language, key, &[("value", value.to_owned())])
+    }
 }
 
 /// All pages of a site.

@@ -1,10 +1,13 @@
 //! Every procedure of the pack runs, and nobody does what the procedure does not let them do.
 
+use std::collections::BTreeMap;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use bangfu_policy::model::{DAY, Entity, Procedure, RegisterId, Role, StepKind, Value};
+use bangfu_policy::model::{DAY, Entity, FieldType, Procedure, RegisterId, Role, Step, StepKind, Value, Wanted};
 use bangfu_registry::access::{Who, sign_in};
 use bangfu_registry::casework::acts::{Desk, NotDone};
+use bangfu_registry::casework::entered;
 use bangfu_registry::casework::flow::{Act, Cannot, Votes, With};
 use bangfu_registry::casework::proposal::{Grounds, Subject};
 use bangfu_registry::store::{Actor, CaseFile, CaseState, ListQuery, Record, Scope, StoreError};
@@ -52,6 +55,45 @@ pub(crate) fn procedure<'p>(site: &'p Site, id: &str) -> &'p Procedure {
     site.pack.procedures.iter().find(|procedure| procedure.id == id).unwrap()
 }
 
+/// Something fitting for everything that a step asks for.
+async fn filled(site: &Site, person: &Person, case: &CaseFile, step: &Step) -> BTreeMap<String, String> {
+    let pack = &site.pack;
+    let mut all = BTreeMap::new();
+    for asked in &step.asked {
+        let text = match asked.what {
+            Wanted::Value(register, at) => {
+                let field = &pack.registers[register.index()].fields[usize::from(at)];
+                match field.ty {
+                    FieldType::Code(list) => pack.codes[list.index()].values[0].code.clone(),
+                    FieldType::Date => "2016-05-01".to_owned(),
+                    FieldType::Boolean => "true".to_owned(),
+                    FieldType::Year => "2016".to_owned(),
+                    FieldType::Text => format!("T{}", case.id),
+                    _ => "1".to_owned(),
+                }
+            }
+            Wanted::Records(register) => {
+                let there = entered::choices(&person.facts, case, register).await.unwrap();
+                there.last().map(|record| record.id.0.to_string()).unwrap_or_default()
+            }
+            Wanted::Place(Entity::Level(_)) => {
+                let known = site.store.reader(&Scope::everything()).divisions().await.unwrap();
+                let other = |code: &&String| code.len() == case.division.len() && **code != case.division;
+                known.iter().map(|division| &division.code).find(other).unwrap().clone()
+            }
+            Wanted::Place(Entity::Register(register)) => {
+                let query = ListQuery { limit: 3, ..ListQuery::default() };
+                let reader = site.store.reader(&Scope::division(&case.division));
+                let page = reader.list(register, &query).await.unwrap();
+                let other = page.records.iter().find(|record| Some(record.id.0) != case.record).unwrap();
+                format!("~{}", other.id.0)
+            }
+        };
+        all.insert(asked.key.clone(), text);
+    }
+    all
+}
+
 /// Does the step that a case is at as it should be done.
 pub(crate) async fn proceed(
     site: &Site,
@@ -64,6 +106,7 @@ pub(crate) async fn proceed(
     let person = format!(".{}", case.step);
     let person = Person::new(site, actor_of(site, procedure, case.step), &case.division, &person).await;
     let mut with = papers(step.evidence.len());
+    with.entered = filled(site, &person, case, step).await;
     let act = match step.kind {
         StepKind::Vote => {
             with.votes = Some(Votes { entitled: 30, present: 27, yes: 25 });
@@ -298,7 +341,7 @@ async fn subjects(site: &Site, procedure: &Procedure) -> Vec<Subject> {
 }
 
 /// Runs a procedure on a subject to its end.
-async fn run(site: &Site, procedure: &Procedure, subject: &Subject) -> Result<CaseFile, NotDone> {
+pub(crate) async fn run(site: &Site, procedure: &Procedure, subject: &Subject) -> Result<CaseFile, NotDone> {
     let mut at = now();
     let person = Person::new(site, actor_of(site, procedure, 0), subject.division(), "").await;
     let id = person.desk(at).open(&procedure.id, subject, Grounds::default()).await?;

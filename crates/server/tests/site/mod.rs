@@ -19,6 +19,7 @@ pub(crate) mod fixture;
 mod journey;
 mod keeping;
 mod keyboard;
+mod moves;
 mod pages;
 mod public;
 mod published;

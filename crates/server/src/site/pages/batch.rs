@@ -119,7 +119,7 @@ pub async fn act(
     headers: HeaderMap,
     Form(pairs): Form<Vec<(String, String)>>,
 ) -> Page {
-    let outcomes = on_all(&site, &headers, pairs).await?;
+    let outcomes = on_all(&site, &visit, &headers, pairs).await?;
     page(&site, visit, &address, &outcomes).await
 }
 

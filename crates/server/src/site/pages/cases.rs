@@ -6,16 +6,19 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use bangfu_policy::model::{Entity, Procedure, RoleId, Step, StepKind, text_in};
 use bangfu_registry::casework::acts::{Desk, NotDone, evidence};
+use bangfu_registry::casework::entered::of as of_events;
 use bangfu_registry::casework::flow::{self, Act, Cannot, Standing, Votes, With};
 use bangfu_registry::casework::people;
 use bangfu_registry::casework::proposal::{self, Grounds, Proposal, Subject};
 use bangfu_registry::casework::public::mark_of;
+use bangfu_registry::exchange::write::Wrong;
 use bangfu_registry::store::{CaseEvent, CaseFile, CaseQuery, StoreError};
 use bangfu_registry::views::figures::moment;
 use bangfu_registry::views::procedures;
 use bangfu_registry::views::results::Answer;
 use serde_json::{Value as Json, json};
 
+use super::entered;
 use super::sent::{Sent, with_status};
 use crate::site::Shared;
 use crate::site::error::PageError;
@@ -118,10 +121,16 @@ pub async fn open(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs): P
 
 /// A case.
 pub async fn show(site: Shared, visit: Visit, Path(id): Path<i64>) -> Page {
-    page(&site, visit, id, "", None).await
+    page(&site, visit, id, "", (None, &[])).await
 }
 
-async fn page(site: &Shared, visit: Visit, id: i64, error: &str, sent: Option<&Sent>) -> Page {
+async fn page(
+    site: &Shared,
+    visit: Visit,
+    id: i64,
+    error: &str,
+    (sent, wrong): (Option<&Sent>, &[Wrong]),
+) -> Page {
     let desk = desk(site);
     let (case, procedure) = desk.case(id).await?;
     let events = site.facts.case_events(id).await?;
@@ -136,6 +145,15 @@ async fn page(site: &Shared, visit: Visit, id: i64, error: &str, sent: Option<&S
         Err(_) => Vec::new(),
     };
     let step = flow::step(procedure, &case);
+    let before = of_events(procedure, &events);
+    let inputs = match step.filter(|_| acts.contains(&"done") || acts.contains(&"vote")) {
+        Some(step) => entered::inputs(site, &visit, (procedure, step, &case), &before, (sent, wrong)).await?,
+        None => Vec::new(),
+    };
+    let mut lines = Vec::new();
+    for event in &events {
+        lines.push(told(site, &visit, procedure, event).await?);
+    }
     let own = own! {
         case => line(site, &visit, &case, now),
         version => case.version,
@@ -144,7 +162,8 @@ async fn page(site: &Shared, visit: Visit, id: i64, error: &str, sent: Option<&S
         procedure => procedures::one(&site.pack, &procedure.id, visit.language),
         done => done(site, procedure, &events),
         current => step.map(|_| case.step),
-        events => events.iter().map(|event| told(site, &visit, procedure, event)).collect::<Vec<_>>(),
+        events => lines,
+        inputs,
         facts => facts(site, &visit, procedure, &frozen),
         grounds => frozen.grounds,
         policy => frozen.policy.get(..12).unwrap_or_default(),
@@ -218,7 +237,12 @@ fn done(site: &Shared, procedure: &Procedure, events: &[CaseEvent]) -> Vec<Optio
         .collect()
 }
 
-fn told(site: &Shared, visit: &Visit, procedure: &Procedure, event: &CaseEvent) -> Json {
+async fn told(
+    site: &Shared,
+    visit: &Visit,
+    procedure: &Procedure,
+    event: &CaseEvent,
+) -> Result<Json, PageError> {
     let step = procedure.steps.get(event.step);
     let papers: Vec<(String, String)> = step
         .map(|step| papers(visit, step))
@@ -228,12 +252,17 @@ fn told(site: &Shared, visit: &Visit, procedure: &Procedure, event: &CaseEvent) 
         .zip(evidence(event))
         .collect();
     let body: Json = serde_json::from_str(&event.body).unwrap_or_default();
-    json!({
+    let values = match step {
+        Some(step) => entered::told(site, visit, procedure, step, body.get("values")).await?,
+        None => Vec::new(),
+    };
+    Ok(json!({
+        "values": values,
         "step": step.map(|step| text_in(&step.title, visit.language.id())), "act": event.act, "actor": event.actor,
         "at": moment(event.at, &site.pack.calendar), "note": event.note, "papers": papers, "votes": body.get("votes"),
         "together": body.get("together").and_then(Json::as_array).map(Vec::len),
         "taken_over": body.get("taken_over").is_some(),
-    })
+    }))
 }
 
 /// Frozen facts beside those of now.
@@ -261,7 +290,7 @@ fn facts(site: &Shared, visit: &Visit, procedure: &Procedure, frozen: &Proposal)
 }
 
 /// What a form sends with an act.
-pub fn with(sent: &Sent, step: Option<&Step>) -> With {
+pub fn with(sent: &Sent, step: Option<&Step>, visit: &Visit) -> With {
     let asked = step.map_or(0, |step| step.evidence.len()).min(MOST_PAPERS);
     // A bulk form has one field for all papers of a step.
     let paper = |n: usize| {
@@ -269,7 +298,8 @@ pub fn with(sent: &Sent, step: Option<&Step>) -> With {
         if own.is_empty() { sent.text("papers") } else { own }.to_owned()
     };
     let (note, evidence) = (sent.text("note").to_owned(), (0..asked).map(paper).collect());
-    With { note, evidence, votes: votes(sent, "yes"), together: Vec::new() }
+    let (entered, language) = (entered::given(sent, step), visit.language.id());
+    With { note, evidence, votes: votes(sent, "yes"), together: Vec::new(), entered, language }
 }
 
 /// Votes that a form sends, with those in favour under a name.
@@ -281,11 +311,14 @@ pub fn votes(sent: &Sent, yes: &str) -> Option<Votes> {
 /// Does something on a case.
 pub async fn act(site: Shared, visit: Visit, Path(id): Path<i64>, headers: HeaderMap, Form(pairs): Pairs) -> Page {
     let sent = Sent::new(&headers, pairs)?;
+    if sent.has("look") {
+        return page(&site, visit, id, "", (Some(&sent), &[])).await;
+    }
     let act = Act::of(sent.text("act")).ok_or_else(|| PageError::BadRequest("act".to_owned()))?;
     let version = sent.number("version")?;
     let desk = desk(&site);
     let (case, procedure) = desk.case(id).await?;
-    let with = with(&sent, flow::step(procedure, &case));
+    let with = with(&sent, flow::step(procedure, &case), &visit);
     let fresh = match act {
         Act::Resubmit => {
             let address = case.record.map_or_else(|| case.division.clone(), |id| format!("~{id}"));
@@ -294,16 +327,22 @@ pub async fn act(site: Shared, visit: Visit, Path(id): Path<i64>, headers: Heade
         }
         _ => None,
     };
+    let mut wrong = Vec::new();
     let (word, status) = match desk.act(id, version, act, &with, fresh).await {
         Ok(_) => return Ok(Redirect::to(&format!("/cases/{id}?saved=1")).into_response()),
         Err(NotDone::Store(StoreError::CaseMoved(_))) => ("moved", StatusCode::CONFLICT),
         Err(NotDone::Store(StoreError::Version { .. })) => ("facts", StatusCode::CONFLICT),
         Err(NotDone::Nothing) => ("nothing", StatusCode::CONFLICT),
         Err(NotDone::Cannot(Cannot::Role)) => return Err(PageError::Forbidden(String::new())),
+        Err(NotDone::Entered(all)) => {
+            wrong = all;
+            ("entered", StatusCode::UNPROCESSABLE_ENTITY)
+        }
+        Err(NotDone::Store(StoreError::Taken { .. })) => ("taken", StatusCode::CONFLICT),
         Err(NotDone::Cannot(cannot)) => (cannot.word(), StatusCode::UNPROCESSABLE_ENTITY),
         Err(error) => return Err(error.into()),
     };
-    Ok(with_status(page(&site, visit, id, word, Some(&sent)).await?, status))
+    Ok(with_status(page(&site, visit, id, word, (Some(&sent), &wrong)).await?, status))
 }
 
 /// Cases about a subject and the procedures that the visitor may begin for it, for its file.

@@ -10,6 +10,7 @@ pub mod cases;
 pub mod clear;
 pub mod determinations;
 pub mod edit;
+mod entered;
 pub mod files;
 pub mod history;
 pub mod import;

@@ -45,6 +45,11 @@ impl Sent {
         self.0.contains_key(name)
     }
 
+    /// What stands behind a prefix in the names of boxes that were ticked.
+    pub fn ticked(&self, prefix: &str) -> Vec<&str> {
+        self.0.keys().filter_map(|name| name.strip_prefix(prefix)).collect()
+    }
+
     /// Why; none if nothing was written.
     pub fn reason(&self) -> Option<String> {
         let reason: String = self.text("reason").chars().take(LONGEST_REASON).collect();

@@ -136,12 +136,17 @@ async fn show(site: &Shared, visit: &Visit, outcomes: &[Json]) -> Page {
 
 /// Does the same on several cases; each is told what became of it.
 pub async fn act(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs): Pairs) -> Page {
-    let outcomes = on_all(&site, &headers, pairs).await?;
+    let outcomes = on_all(&site, &visit, &headers, pairs).await?;
     show(&site, &visit, &outcomes).await
 }
 
 /// Does what a form says on the cases that it names, and tells what became of each.
-pub async fn on_all(site: &Shared, headers: &HeaderMap, pairs: Vec<(String, String)>) -> Result<Vec<Json>, PageError> {
+pub async fn on_all(
+    site: &Shared,
+    visit: &Visit,
+    headers: &HeaderMap,
+    pairs: Vec<(String, String)>,
+) -> Result<Vec<Json>, PageError> {
     let chosen: Vec<(i64, i64)> = pairs
         .iter()
         .filter(|(key, _)| key == "case")
@@ -156,7 +161,7 @@ pub async fn on_all(site: &Shared, headers: &HeaderMap, pairs: Vec<(String, Stri
     let mut outcomes = Vec::new();
     for (id, version) in &chosen {
         let (case, procedure) = desk.case(*id).await?;
-        let mut with = with(&sent, flow::step(procedure, &case));
+        let mut with = with(&sent, flow::step(procedure, &case), visit);
         if act == Act::Vote {
             // One meeting with one attendance; who was in favour is counted for each.
             with.votes = votes(&sent, &format!("yes{id}"));
@@ -167,6 +172,8 @@ pub async fn on_all(site: &Shared, headers: &HeaderMap, pairs: Vec<(String, Stri
             Err(NotDone::Store(StoreError::CaseMoved(_))) => "moved",
             Err(NotDone::Store(StoreError::Version { .. })) => "facts",
             Err(NotDone::Nothing) => "nothing",
+            Err(NotDone::Entered(_)) => "entered",
+            Err(NotDone::Store(StoreError::Taken { .. })) => "taken",
             Err(NotDone::Cannot(cannot)) => cannot.word(),
             Err(error) => return Err(error.into()),
         };

@@ -1,0 +1,275 @@
+//! What follows from completing a case, and doing it.
+
+use std::collections::HashMap;
+
+use bangfu_policy::model::{Destination, Entity, Moves, Pack, Procedure, RegisterId, RegisterKind, Set, Value};
+use bangfu_store::{CaseFile, Change, Owner, Reader, Record, RecordId, Scope, StoreError};
+use serde_json::Value as Json;
+
+use super::acts::{Desk, NotDone};
+use super::entered::{self, Entered};
+use super::proposal::Subject;
+
+type Values = Vec<(u16, Option<Value>)>;
+
+/// Something that follows from completing a case.
+pub(super) enum Follows {
+    /// A record is changed.
+    Update(Record, Values),
+    /// A record is added.
+    Insert(New),
+    /// Records come to belong elsewhere; the last: how far that reaches.
+    Move(Vec<Record>, Owner, String),
+    /// Records come to belong to a new one, which also gets records of its own.
+    Found(New, Vec<New>, Vec<Record>),
+}
+
+/// A record that is added.
+pub(super) struct New {
+    register: RegisterId,
+    /// None: the record that is made before.
+    owner: Option<Owner>,
+    period: Option<i32>,
+    values: Values,
+}
+
+/// What a procedure sets, with what was entered.
+struct Setting<'a> {
+    pack: &'a Pack,
+    entered: &'a Entered,
+    today: i32,
+}
+
+impl Setting<'_> {
+    fn values(&self, register: RegisterId, sets: &[(u16, Set)]) -> Values {
+        let value = |(field, set): &(u16, Set)| {
+            let entered = |key: &str| entered::value(self.pack, self.entered, key, (register, *field));
+            Some((*field, set.on(self.today, entered)?))
+        };
+        sets.iter().filter_map(value).collect()
+    }
+
+    /// The period of a new record of a register.
+    fn period(&self, register: RegisterId) -> Option<i32> {
+        match self.pack.registers.get(register.index())?.kind {
+            RegisterKind::Entity | RegisterKind::One => None,
+            kind => Some(bangfu_policy::period::current(kind, self.today)),
+        }
+    }
+
+    /// Values of a new record; a key that is not among them is made of the subject's and the number of the case, and of
+    /// how many records there are before it.
+    fn keyed(&self, case: &CaseFile, register: RegisterId, mut values: Values, nth: usize) -> Values {
+        let key = self.pack.registers.get(register.index()).and_then(|definition| definition.key);
+        if let Some(key) = key.filter(|key| values.iter().all(|(field, _)| field != key)) {
+            let subject = case.name.rsplit(' ').next().filter(|name| !name.is_empty()).unwrap_or(&case.division);
+            let nth = if nth == 0 { String::new() } else { format!("-{nth}") };
+            values.push((key, Some(Value::Text(format!("{subject}C{}{nth}", case.id)))));
+        }
+        values
+    }
+
+    fn holds(&self, filter: &[(u16, Set)], record: &Record) -> bool {
+        let value = |field: &u16| record.values.get(usize::from(*field)).cloned().flatten();
+        filter.iter().all(|(field, wanted)| Some(value(field)) == wanted.on(self.today, |_| None))
+    }
+}
+
+/// What follows from completing a case on which all this was entered.
+///
+/// # Errors
+/// It would change nothing, the subject is gone, or the store fails.
+pub(super) async fn of(
+    desk: &Desk<'_>,
+    procedure: &Procedure,
+    case: &CaseFile,
+    entered: &Entered,
+) -> Result<Vec<Follows>, NotDone> {
+    let (pack, effects) = (desk.pack(), &procedure.effects);
+    let setting = Setting { pack, entered, today: desk.today() };
+    // Read without the visitor's limits: who takes the last step need not see every register of the subject.
+    let reader = desk.facts.store().reader(&Scope::division(&case.division));
+    let own = match case.record {
+        Some(id) => Owner::Record(RecordId(id)),
+        None => Owner::Division(case.division.clone()),
+    };
+    let mut follows = Vec::new();
+    if let (Entity::Register(register), Some(id)) = (procedure.subject, case.record) {
+        let record = reader.by_id(register, RecordId(id)).await?.ok_or(NotDone::Absent)?;
+        follows.extend(update(&record, setting.values(register, &effects.then)));
+    }
+    for effect in &effects.ends {
+        let chosen = effect.chosen.as_ref().map(|key| entered::records(entered, key));
+        for child in children(&reader, case, effect.register).await? {
+            let fits = chosen.as_ref().is_none_or(|chosen| chosen.contains(&child.id));
+            if fits && setting.holds(&effect.filter, &child) {
+                follows.extend(update(&child, setting.values(effect.register, &effect.set)));
+            }
+        }
+    }
+    for (n, effect) in effects.adds.iter().enumerate() {
+        let values = setting.values(effect.register, &effect.set);
+        let period = setting.period(effect.register);
+        // Of what there is only one, or one for each period, that one is changed.
+        let there = match pack.registers.get(effect.register.index()).map(|register| register.kind) {
+            Some(RegisterKind::Entity) | None => None,
+            Some(_) => children(&reader, case, effect.register).await?.into_iter().find(|one| one.period == period),
+        };
+        match there {
+            Some(one) => follows.extend(update(&one, values)),
+            None => {
+                let values = setting.keyed(case, effect.register, values, n);
+                follows.push(Follows::Insert(New { register: effect.register, owner: Some(own.clone()), period, values }));
+            }
+        }
+    }
+    if let Some(moves) = &effects.moves {
+        follows.push(moving(desk, procedure, case, moves, &setting, &reader).await?);
+    }
+    if follows.is_empty() && !effects.is_empty() {
+        return Err(NotDone::Nothing);
+    }
+    Ok(follows)
+}
+
+async fn moving(
+    desk: &Desk<'_>,
+    procedure: &Procedure,
+    case: &CaseFile,
+    moves: &Moves,
+    setting: &Setting<'_>,
+    reader: &Reader,
+) -> Result<Follows, NotDone> {
+    let (Entity::Register(register), Some(id)) = (procedure.subject, case.record) else { return Err(NotDone::Absent) };
+    let subject = reader.by_id(register, RecordId(id)).await?.ok_or(NotDone::Absent)?;
+    let records = match moves.records {
+        Some(below) => {
+            let mut all = children(reader, case, below).await?;
+            if let Some(key) = &moves.chosen {
+                let chosen = entered::records(setting.entered, key);
+                all.retain(|record| chosen.contains(&record.id));
+            }
+            all
+        }
+        None => vec![subject.clone()],
+    };
+    if records.is_empty() {
+        return Err(NotDone::Nothing);
+    }
+    match &moves.to {
+        Destination::Entered(key) => {
+            let text = setting.entered.get(key).and_then(Json::as_str).ok_or(NotDone::Absent)?;
+            if moves.records.is_none() {
+                return Ok(Follows::Move(records, Owner::Division(text.to_owned()), text.to_owned()));
+            }
+            let other = Subject::find(desk.facts, procedure.subject, text).await?.ok_or(NotDone::Absent)?;
+            let owner = Owner::Record(RecordId(other.record().ok_or(NotDone::Absent)?));
+            Ok(Follows::Move(records, owner, other.division().to_owned()))
+        }
+        Destination::New { set, keeps, copies } => {
+            let mut values = setting.values(register, set);
+            let kept = |field: &u16| (*field, subject.values.get(usize::from(*field)).cloned().flatten());
+            values.extend(keeps.iter().map(kept));
+            let owner = subject.parent.map_or_else(|| Owner::Division(subject.division.clone()), Owner::Record);
+            let mut with = Vec::new();
+            for register in copies {
+                for (n, child) in children(reader, case, *register).await?.iter().enumerate() {
+                    let values = setting.keyed(case, *register, copied(setting.pack, child), n);
+                    with.push(New { register: *register, owner: None, period: child.period, values });
+                }
+            }
+            let values = setting.keyed(case, register, values, 0);
+            let found = New { register, owner: Some(owner), period: None, values };
+            Ok(Follows::Found(found, with, records))
+        }
+    }
+}
+
+/// Values of a record for another one: not those that may stand only once, and no secret ones, which the reader masks.
+fn copied(pack: &Pack, record: &Record) -> Values {
+    let Some(register) = pack.registers.get(record.register.index()) else { return Vec::new() };
+    let fields = register.fields.iter().enumerate().zip(&record.values);
+    let open = fields.filter(|((n, field), _)| !field.secret && !field.unique && register.key != Some(*n as u16));
+    open.map(|((n, _), value)| (n as u16, value.clone())).collect()
+}
+
+async fn children(reader: &Reader, case: &CaseFile, register: RegisterId) -> Result<Vec<Record>, StoreError> {
+    match case.record {
+        Some(id) => reader.children(register, RecordId(id)).await,
+        None => reader.of_division(register, &case.division).await,
+    }
+}
+
+/// An update of what is not so already.
+fn update(record: &Record, mut values: Values) -> Option<Follows> {
+    values.retain(|(field, value)| record.values.get(usize::from(*field)).is_none_or(|now| now != value));
+    (!values.is_empty()).then(|| Follows::Update(record.clone(), values))
+}
+
+/// The division in which everything lies that follows from a case of a division.
+pub(super) fn reach<'c>(division: &'c str, follows: &[Follows]) -> &'c str {
+    let mut reach = division;
+    for follow in follows {
+        if let Follows::Move(_, _, to) = follow {
+            let shared = reach.bytes().zip(to.bytes()).take_while(|(here, there)| here == there).count();
+            reach = reach.get(..shared).unwrap_or_default();
+        }
+    }
+    reach
+}
+
+/// Does what follows, in one transaction.
+pub(super) struct Doing<'c> {
+    change: &'c mut Change,
+    /// How often records were changed by what was done so far.
+    changed: HashMap<(RegisterId, RecordId), i64>,
+}
+
+impl<'c> Doing<'c> {
+    pub(super) fn new(change: &'c mut Change) -> Self {
+        Self { change, changed: HashMap::new() }
+    }
+
+    /// Does one of it.
+    ///
+    /// # Errors
+    /// A record was changed meanwhile, a value is taken, or the store fails.
+    pub(super) async fn apply(&mut self, follows: &Follows) -> Result<(), NotDone> {
+        match follows {
+            Follows::Update(record, values) => {
+                let version = self.version(record);
+                self.change.update(record.register, record.id, version, values).await?;
+            }
+            Follows::Insert(new) => drop(self.insert(new, None).await?),
+            Follows::Move(records, owner, _) => self.relocate(records, owner).await?,
+            Follows::Found(new, with, records) => {
+                let owner = Owner::Record(self.insert(new, None).await?);
+                for new in with {
+                    self.insert(new, Some(&owner)).await?;
+                }
+                self.relocate(records, &owner).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The version that a record has by now, which is changed next.
+    fn version(&mut self, record: &Record) -> i64 {
+        let times = self.changed.entry((record.register, record.id)).or_default();
+        *times += 1;
+        record.version + *times - 1
+    }
+
+    async fn insert(&mut self, new: &New, owner: Option<&Owner>) -> Result<RecordId, NotDone> {
+        let owner = new.owner.as_ref().or(owner).ok_or(NotDone::Absent)?;
+        Ok(self.change.insert(new.register, owner, new.period, &new.values).await?)
+    }
+
+    async fn relocate(&mut self, records: &[Record], owner: &Owner) -> Result<(), NotDone> {
+        for record in records {
+            let version = self.version(record);
+            self.change.relocate(record.register, (record.id, version), owner).await?;
+        }
+        Ok(())
+    }
+}
