@@ -19,6 +19,8 @@ pub(crate) mod fixture;
 mod journey;
 mod keeping;
 mod keyboard;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod pages;
 mod public;
 mod published;
