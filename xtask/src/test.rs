@@ -20,7 +20,7 @@ struct Counts {
 
 type Step = (&'static str, fn(&mut Counts) -> Result<()>);
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     ("system", |_| debian_packages()),
     ("npm", |_| npm_packages()),
     ("tidy", tidy_step),
@@ -28,6 +28,7 @@ const STEPS: [Step; 8] = [
     ("clippy", |_| run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))),
     ("doc", |_| run(cargo().args(["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))),
     ("tests", |counts| tests_step(counts, cargo().args(["test", "--workspace", "--no-fail-fast"]))),
+    ("oidc", oidc_step),
     ("postgres", postgres_step),
 ];
 
@@ -95,6 +96,19 @@ fn tidy_step(counts: &mut Counts) -> Result<()> {
         bail!("{wrong} tidy checks found something");
     }
     Ok(())
+}
+
+/// The server once more with log-in at another provider: its lints, its tests, and the table of who may use what. The
+/// crates that it needs are there already, because tests depend on them.
+fn oidc_step(counts: &mut Counts) -> Result<()> {
+    let with = |what: &str| {
+        let mut command = cargo();
+        command.args([what, "-p", "bangfu-server", "--features", "oidc"]);
+        command
+    };
+    run(with("clippy").args(["--all-targets", "--", "-D", "warnings"]))?;
+    let groups = ["oidc", "site::access::every_route"];
+    tests_step(counts, with("test").args(["--no-fail-fast", "--lib", "--test", "main", "--"]).args(groups))
 }
 
 /// Groups of the site's tests that are also run on PostgreSQL: all that read and write records.

@@ -298,7 +298,11 @@ impl Change {
     }
 
     /// The record above and the division of a new record.
-    pub(crate) async fn owner(&mut self, definition: &Register, owner: &Owner) -> Result<(Option<RecordId>, String), StoreError> {
+    pub(crate) async fn owner(
+        &mut self,
+        definition: &Register,
+        owner: &Owner,
+    ) -> Result<(Option<RecordId>, String), StoreError> {
         let absent = || StoreError::Absent(owner.words());
         match (definition.parent, owner) {
             (Entity::Register(above), Owner::Record(id)) => {

@@ -16,7 +16,7 @@ pub struct Session {
     pub account: i64,
     /// The role that it acts in, if one was chosen.
     pub held: Option<i64>,
-    /// `site`, `token` or `link`.
+    /// `site`, `vouched` (the same, with a second factor that another provider asked for), `token` or `link`.
     pub kind: String,
     /// Browser of a session, name of a token.
     pub name: String,
@@ -100,7 +100,7 @@ impl Store {
         let text = format!("select {COLUMNS} from session s where s.hash = ? and s.expires > ?");
         let row = sql(text).bind(hash).bind(now).fetch_optional(&self.readers).await?;
         let Some(found) = row.as_ref().map(session).transpose()? else { return Ok(None) };
-        if found.kind == "site" && now - found.seen > idle {
+        if matches!(found.kind.as_str(), "site" | "vouched") && now - found.seen > idle {
             return Ok(None);
         }
         let row = sql("select * from account where id = ? and not blocked")

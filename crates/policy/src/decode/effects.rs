@@ -195,7 +195,13 @@ impl Reading<'_> {
 
     /// Fields of a register with values, of which some are entered at steps (`{step: apply}`); `prefix`: before their
     /// keys, instead of the register.
-    fn fields(&mut self, register: RegisterId, node: &Node, key: &'static str, prefix: Option<&str>) -> Vec<(u16, Set)> {
+    fn fields(
+        &mut self,
+        register: RegisterId,
+        node: &Node,
+        key: &'static str,
+        prefix: Option<&str>,
+    ) -> Vec<(u16, Set)> {
         let Some(cursor) = Cursor::new(node, key, self.report) else { return Vec::new() };
         let mut set = Vec::new();
         for (name, place, node) in cursor.entries() {

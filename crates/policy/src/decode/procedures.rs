@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::Entries;
 use super::boards::{level_named, nearest_of};
 use super::cursor::{Cursor, Report, is_id, languages};
-use super::{effects, escalation};
 use super::indicators::fraction;
 use super::notices::notice;
 use super::structure::clauses;
 use super::tree::{Data, Node};
+use super::{effects, escalation};
 use crate::ir::Type;
 use crate::model::{
     Asks, Entity, Field, FieldType, LevelId, Pack, Place, Procedure, RegisterId, Right, Role, RoleId, Rung, Step,

@@ -66,23 +66,67 @@ pub async fn sign_in(
     if account.locked_until > now {
         return Err(Refused::Locked(account.locked_until));
     }
-    let step = match account.factor.as_deref().filter(|_| right) {
-        None => Some(None),
+    let (right, step) = match account.factor.as_deref().filter(|_| right) {
+        None => (right, None),
         Some(_) if code.trim().is_empty() => return Err(Refused::Code),
-        Some(sealed) => Factor::open(store.keys(), sealed)
-            .and_then(|factor| factor.check(code, now.max(0) as u64 / 1000, account.factor_step))
-            .map(Some),
+        Some(sealed) => code_step(store, &account, sealed, code, now),
     };
-    let passed = match step.filter(|_| right) {
-        Some(step) => store.passed(account.id, step).await?,
-        None => false,
-    };
-    if !passed {
-        let locked = store.failed(account.id, MOST_FAILED, now + LOCKED).await?;
-        return Err(if locked > now { Refused::Locked(locked) } else { Refused::Wrong });
-    }
+    take(store, account.id, (right, step), now).await?;
     let text = begin(store, account.id, None, (Kind::Site, browser, true), now, now + LONGEST).await?;
     Ok(SignedIn { text, account })
+}
+
+/// The second factor of somebody for whom another provider vouches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Second<'c> {
+    /// That provider asked for one.
+    Vouched,
+    /// It did not: an account that has one needs its code; empty: none was typed yet.
+    Code(&'c str),
+}
+
+/// Signs in somebody for whom another provider vouches; `now` is milliseconds since 1970-01-01 UTC.
+///
+/// # Errors
+/// See [`Refused`]; an account that is not there or blocked is [`Refused::Wrong`].
+pub async fn vouched(
+    store: &Store,
+    login: &str,
+    second: Second<'_>,
+    browser: &str,
+    now: i64,
+) -> Result<SignedIn, Refused> {
+    let account = store.account(login).await?.filter(|account| !account.blocked).ok_or(Refused::Wrong)?;
+    if account.locked_until > now {
+        return Err(Refused::Locked(account.locked_until));
+    }
+    let kind = match (second, account.factor.as_deref()) {
+        (Second::Vouched, _) => Kind::Vouched,
+        (Second::Code(_), None) => Kind::Site,
+        (Second::Code(code), Some(_)) if code.trim().is_empty() => return Err(Refused::Code),
+        (Second::Code(code), Some(sealed)) => {
+            take(store, account.id, code_step(store, &account, sealed, code, now), now).await?;
+            Kind::Site
+        }
+    };
+    let text = begin(store, account.id, None, (kind, browser, true), now, now + LONGEST).await?;
+    Ok(SignedIn { text, account })
+}
+
+/// Whether a code of an account's second factor is right, and its step.
+fn code_step(store: &Store, account: &Account, sealed: &[u8], code: &str, now: i64) -> (bool, Option<i64>) {
+    let factor = Factor::open(store.keys(), sealed);
+    let step = factor.and_then(|factor| factor.check(code, now.max(0) as u64 / 1000, account.factor_step));
+    (step.is_some(), step)
+}
+
+/// Takes what was right, with the step of its code if there was one; counts what was wrong.
+async fn take(store: &Store, account: i64, (right, step): (bool, Option<i64>), now: i64) -> Result<(), Refused> {
+    if right && store.passed(account, step).await? {
+        return Ok(());
+    }
+    let locked = store.failed(account, MOST_FAILED, now + LOCKED).await?;
+    Err(if locked > now { Refused::Locked(locked) } else { Refused::Wrong })
 }
 
 /// What the text of a session is for.
@@ -90,6 +134,8 @@ pub async fn sign_in(
 pub enum Kind {
     /// A browser.
     Site,
+    /// A browser whose user gave a second factor to another provider.
+    Vouched,
     /// A program.
     Token,
     /// A link that works once.
@@ -100,6 +146,7 @@ impl Kind {
     fn word(self) -> &'static str {
         match self {
             Self::Site => "site",
+            Self::Vouched => "vouched",
             Self::Token => "token",
             Self::Link => "link",
         }
@@ -133,7 +180,9 @@ pub async fn begin(
 pub async fn who(store: &Store, text: &str, token: bool, now: i64) -> Result<Who, StoreError> {
     let hash = hash(text);
     let Some((session, account)) = store.session(&hash, now, IDLE).await? else { return Ok(Who::nobody()) };
-    if session.kind != if token { "token" } else { "site" } {
+    let vouched = session.kind == "vouched";
+    let fits = if token { session.kind == "token" } else { session.kind == "site" || vouched };
+    if !fits {
         return Ok(Who::nobody());
     }
     let held = store.held(Some(account.id)).await?;
@@ -144,6 +193,8 @@ pub async fn who(store: &Store, text: &str, token: bool, now: i64) -> Result<Who
     let mut who = Who::new(store.pack(), &account, (&held, &absences), session.held, session.writes);
     who.session = hash;
     who.program = token;
+    // A second factor was given elsewhere: none needs to be set up here.
+    who.enrol &= !vouched;
     Ok(who)
 }
 

@@ -4,9 +4,9 @@ use bangfu_policy::model::{Pack, Procedure};
 use bangfu_store::{CaseEvent, CaseFile, CaseState, Change, Scope, StoreError};
 use serde_json::json;
 
+use super::entered;
 use super::flow::{self, Act, Cannot, Standing, With};
 use super::follows::{self, Doing};
-use super::entered;
 use super::proposal::{self, Grounds, Proposal, Subject};
 use crate::access::Who;
 use crate::exchange::write::Wrong;

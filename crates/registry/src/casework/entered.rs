@@ -39,7 +39,8 @@ pub fn value(pack: &Pack, entered: &Entered, key: &str, (register, field): (Regi
 
 /// What something asked for is called: the field, the register or the kind of place.
 pub fn title(pack: &Pack, procedure: &Procedure, asked: &Asked, language: &str) -> String {
-    let register_title = |id: RegisterId| pack.registers.get(id.index()).map(|register| text_in(&register.title, language));
+    let register_title =
+        |id: RegisterId| pack.registers.get(id.index()).map(|register| text_in(&register.title, language));
     match asked.what {
         Wanted::Value(register, at) => {
             let field = pack.registers.get(register.index()).and_then(|found| found.fields.get(usize::from(at)));
@@ -51,7 +52,9 @@ pub fn title(pack: &Pack, procedure: &Procedure, asked: &Asked, language: &str) 
             }
         }
         Wanted::Records(register) => register_title(register).unwrap_or_default().to_owned(),
-        Wanted::Place(of) => pack.entity_title(of).map_or_else(String::new, |title| text_in(title, language).to_owned()),
+        Wanted::Place(of) => {
+            pack.entity_title(of).map_or_else(String::new, |title| text_in(title, language).to_owned())
+        }
     }
 }
 
@@ -76,12 +79,7 @@ pub async fn choices(facts: &Facts, case: &CaseFile, register: RegisterId) -> Re
 ///
 /// # Errors
 /// [`NotDone::Entered`] with everything that is lacking or wrong; the store fails.
-pub async fn check(
-    facts: &Facts,
-    procedure: &Procedure,
-    case: &CaseFile,
-    with: &With,
-) -> Result<Entered, NotDone> {
+pub async fn check(facts: &Facts, procedure: &Procedure, case: &CaseFile, with: &With) -> Result<Entered, NotDone> {
     let mut entered = Entered::new();
     let mut wrong = Vec::new();
     for asked in flow::step(procedure, case).map(|step| step.asked.as_slice()).unwrap_or_default() {

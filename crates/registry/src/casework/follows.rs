@@ -119,7 +119,12 @@ pub(super) async fn of(
             Some(one) => follows.extend(update(&one, values)),
             None => {
                 let values = setting.keyed(case, effect.register, values, n);
-                follows.push(Follows::Insert(New { register: effect.register, owner: Some(own.clone()), period, values }));
+                follows.push(Follows::Insert(New {
+                    register: effect.register,
+                    owner: Some(own.clone()),
+                    period,
+                    values,
+                }));
             }
         }
     }

@@ -1,8 +1,6 @@
 //! Procedures of the pack as pages show them: steps in lanes, one for each level.
 
-use bangfu_policy::model::{
-    Destination, Entity, Field, LevelId, Pack, Procedure, RoleId, Set, Step, Text, text_in,
-};
+use bangfu_policy::model::{Destination, Entity, Field, LevelId, Pack, Procedure, RoleId, Set, Step, Text, text_in};
 use serde::Serialize;
 
 use super::figures::Language;

@@ -3,6 +3,7 @@
 mod book;
 mod data;
 mod policy;
+mod provider;
 mod run;
 mod serve;
 
@@ -96,6 +97,8 @@ enum Command {
         /// Address to listen on; only loopback until there is log-in.
         #[arg(long, default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
+        #[command(flatten)]
+        provider: provider::ProviderArguments,
     },
     /// Import a CSV or Excel file.
     Import(data::ImportArguments),
@@ -146,7 +149,7 @@ pub async fn main(arguments: Arguments) -> Result<()> {
         Command::Init { place } => data::init(&place).await,
         Command::Move { place, to } => data::move_to(&place, &to).await,
         Command::Synth { place, people } => data::synth(&place, people).await,
-        Command::Serve { place, listen } => serve::serve(&place, listen).await,
+        Command::Serve { place, listen, provider } => serve::serve(&place, listen, &provider).await,
         Command::Import(arguments) => data::import(arguments).await,
         Command::Snapshot { place } => data::snapshot(&place).await,
         Command::Run(arguments) => run::run(&arguments),

@@ -10,6 +10,7 @@ use bangfu_registry::home::{Home, keep_in};
 use bangfu_registry::store::{Actor, Scope};
 use bangfu_registry::synth;
 
+use super::provider::ProviderArguments;
 use super::run::{print_differences, print_summary, run_with_bar};
 use super::{Place, data, day, open, policy};
 use crate::clock;
@@ -46,12 +47,12 @@ pub(crate) async fn demo(
     if no_serve {
         return Ok(());
     }
-    serve_home(home, listen).await
+    serve_home(home, listen, &ProviderArguments::default()).await
 }
 
-pub(crate) async fn serve(place: &Place, listen: SocketAddr) -> Result<()> {
+pub(crate) async fn serve(place: &Place, listen: SocketAddr, provider: &ProviderArguments) -> Result<()> {
     let home = open(place).await?;
-    serve_home(home, listen).await
+    serve_home(home, listen, provider).await
 }
 
 /// A site over a registry and its last run.
@@ -98,13 +99,13 @@ async fn first_administrator(home: &Home, listen: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-async fn serve_home(home: Home, listen: SocketAddr) -> Result<()> {
+async fn serve_home(home: Home, listen: SocketAddr, provider: &ProviderArguments) -> Result<()> {
     if !listen.ip().is_loopback() {
         bail!(
             "{listen} is not a loopback address: passwords would travel in clear; use 127.0.0.1 behind a proxy that speaks TLS"
         );
     }
-    let site = site_of(&home).await?;
+    let site = provider.give(site_of(&home).await?, listen)?;
     // Until somebody has a password nobody can sign in: also if the first link was never followed.
     if home.store.accounts().await?.iter().all(|account| account.secret.is_empty()) {
         if site.synthetic {

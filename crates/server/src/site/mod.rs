@@ -13,6 +13,8 @@ pub mod error;
 pub mod guard;
 pub mod jobs;
 pub mod looks;
+#[cfg(feature = "oidc")]
+pub mod oidc;
 pub mod own;
 pub mod pages;
 pub mod routes;
@@ -71,6 +73,9 @@ pub struct Site {
     pub fixed_day: Option<i32>,
     /// What time it is for sessions, cases, notices and the journal.
     pub clock: Clock,
+    /// Another provider at which people sign in, if there is one.
+    #[cfg(feature = "oidc")]
+    pub provider: Option<oidc::Provider>,
 }
 
 /// Where a site finds what it shows.
@@ -114,6 +119,8 @@ impl Site {
             synthetic: sources.synthetic,
             fixed_day: sources.fixed_day,
             clock: sources.clock.clone(),
+            #[cfg(feature = "oidc")]
+            provider: None,
         })
     }
 
@@ -138,6 +145,15 @@ impl Site {
     /// Today, as the policy's calendar has it, days since 1970-01-01.
     pub fn today(&self) -> i32 {
         self.fixed_day.unwrap_or_else(|| self.clock.today(&self.pack.calendar))
+    }
+
+    /// What people call the other provider at which they sign in, if there is one.
+    pub fn provider_name(&self) -> Option<&str> {
+        #[cfg(feature = "oidc")]
+        let name = self.provider.as_ref().map(|provider| provider.name.as_str());
+        #[cfg(not(feature = "oidc"))]
+        let name = None;
+        name
     }
 
     /// Milliseconds since 1970-01-01 UTC.
@@ -354,6 +370,8 @@ fn count_books(site: Shared) {
 pub async fn serve(listen: SocketAddr, site: Site) -> Result<(), SiteError> {
     let site = Shared::new(site)?;
     count_books(site.clone());
+    #[cfg(feature = "oidc")]
+    oidc::greet(site.clone());
     let router = edge::wrap(routes::router(&site), site);
     let listener = TcpListener::bind(listen).await.map_err(|source| SiteError::Listen { address: listen, source })?;
     axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>())

@@ -26,8 +26,32 @@ const AUDIT: Both = [Any(&[Right::Audit]), Any(&[Right::Audit])];
 const UNMASK: Both = [Sees, Any(&[Right::Unmask])];
 const TOKENS: Both = [Any(&[Right::Tokens]), Any(&[Right::Tokens])];
 
-/// Every address, who may use it (to ask, to send), and what answers it.
-pub fn table() -> Vec<(&'static str, Both, MethodRouter<Shared>)> {
+/// An address, who may use it (to ask, to send), and what answers it.
+pub type Row = (&'static str, Both, MethodRouter<Shared>);
+
+/// Every address.
+pub fn table() -> Vec<Row> {
+    let mut rows = at_a_provider();
+    rows.extend(own());
+    rows
+}
+
+/// Signing in at another provider.
+#[cfg(feature = "oidc")]
+fn at_a_provider() -> Vec<Row> {
+    vec![
+        ("/sign-in/oidc", PUBLIC, get(pages::oidc::begin)),
+        ("/sign-in/oidc/back", PUBLIC, get(pages::oidc::back)),
+        ("/sign-in/oidc/code", PUBLIC, get(pages::oidc::ask).post(pages::oidc::code)),
+    ]
+}
+
+#[cfg(not(feature = "oidc"))]
+fn at_a_provider() -> Vec<Row> {
+    Vec::new()
+}
+
+fn own() -> Vec<Row> {
     vec![
         ("/", ROLE, get(pages::overview::overview)),
         ("/policy", ROLE, get(pages::policy::contents)),

@@ -22,9 +22,10 @@ use super::browser::{Driver, axe, findings, samples, session, validate};
 use super::desk::book;
 use super::fixture::{Answer, get, now, open, registry, send, session_as, session_of, widest};
 
-/// Routes that answer with a file or data, not with a page.
-const FILES: [&str; 11] = [
+/// Routes that answer with a file or data, not with a page; and those to another provider, which the tests of that walk.
+const FILES: [&str; 12] = [
     "/healthz",
+    "/sign-in/oidc",
     "/assets/",
     "/api/v1/",
     "/registry/datapackage.json",

@@ -20,6 +20,8 @@ mod journey;
 mod keeping;
 mod keyboard;
 mod moves;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod pages;
 mod public;
 mod published;

@@ -92,7 +92,10 @@ async fn a_household_is_split_and_joined_again() {
         case = proceed(&site, procedure(&site, "household_split"), &case, &mut at).await.unwrap();
     }
     assert_eq!(people(&site, old.id).await.len(), stays.len());
-    let new = households(&site, &village).await.into_iter().find(|one| text(&site, one, "household_no") == format!("T{}", case.id));
+    let new = households(&site, &village)
+        .await
+        .into_iter()
+        .find(|one| text(&site, one, "household_no") == format!("T{}", case.id));
     let new = new.expect("the new household has the number that was entered when it was decided");
     assert_eq!(text(&site, &new, "head_name"), "塔娜");
     assert_eq!(value(&site, &new, "poverty_status"), value(&site, &old, "poverty_status"));
@@ -179,7 +182,11 @@ async fn another_one_becomes_the_head() {
         heads.map(|one| one.id).collect::<Vec<_>>()
     };
     let next = members.iter().find(|one| !head(&members).contains(&one.id)).unwrap();
-    let entered = [("person", next.id.0.to_string()), ("household.head_name", text(&site, next, "name")), ("person.relation", "02".to_owned())];
+    let entered = [
+        ("person", next.id.0.to_string()),
+        ("household.head_name", text(&site, next, "name")),
+        ("person.relation", "02".to_owned()),
+    ];
     to_the_end(&site, "head_change", &old, &entered).await.unwrap();
     assert_eq!(text(&site, &household(&site, old.id).await, "head_name"), text(&site, next, "name"));
     assert_eq!(head(&people(&site, old.id).await), [next.id]);

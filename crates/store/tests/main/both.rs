@@ -81,10 +81,12 @@ fn lists_leave_the_same_on_a_file_and_on_a_server() {
     };
     // A list makes a record and changes it, another changes it twice.
     let home = |name: &str, phone: &str| ["1201", "h4", name, phone].map(str::to_owned).to_vec();
-    let first = Lists { homes: vec![home("", "")], people: vec![vec!["h4".into(), "p1".into(), "".into()]], update: true };
+    let first =
+        Lists { homes: vec![home("", "")], people: vec![["h4", "p1", ""].map(str::to_owned).to_vec()], update: true };
     let made = Lists { homes: vec![home("", "138"), home("巴特尔", "")], ..first.clone() };
     let changed = Lists { homes: vec![home("其其格", "138"), home("", "")], ..first.clone() };
-    alike(&[Lists { homes: vec![["1101", "h0", "", ""].map(str::to_owned).to_vec()], ..first }, made, changed]).unwrap();
+    alike(&[Lists { homes: vec![["1101", "h0", "", ""].map(str::to_owned).to_vec()], ..first }, made, changed])
+        .unwrap();
     let mut runner = TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() });
     runner.run(&lists(), |all| alike(&all)).unwrap();
 }

@@ -124,13 +124,7 @@ pub async fn show(site: Shared, visit: Visit, Path(id): Path<i64>) -> Page {
     page(&site, visit, id, "", (None, &[])).await
 }
 
-async fn page(
-    site: &Shared,
-    visit: Visit,
-    id: i64,
-    error: &str,
-    (sent, wrong): (Option<&Sent>, &[Wrong]),
-) -> Page {
+async fn page(site: &Shared, visit: Visit, id: i64, error: &str, (sent, wrong): (Option<&Sent>, &[Wrong])) -> Page {
     let desk = desk(site);
     let (case, procedure) = desk.case(id).await?;
     let events = site.facts.case_events(id).await?;
@@ -237,12 +231,7 @@ fn done(site: &Shared, procedure: &Procedure, events: &[CaseEvent]) -> Vec<Optio
         .collect()
 }
 
-async fn told(
-    site: &Shared,
-    visit: &Visit,
-    procedure: &Procedure,
-    event: &CaseEvent,
-) -> Result<Json, PageError> {
+async fn told(site: &Shared, visit: &Visit, procedure: &Procedure, event: &CaseEvent) -> Result<Json, PageError> {
     let step = procedure.steps.get(event.step);
     let papers: Vec<(String, String)> = step
         .map(|step| papers(visit, step))

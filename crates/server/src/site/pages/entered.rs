@@ -156,7 +156,8 @@ async fn now(
     let (Some(field), Some(id)) = (field(site, register, at), case.record) else { return Ok(String::new()) };
     let row = records::find(&site.facts, register, &format!("~{id}")).await?;
     let value = row.and_then(|row| row.record.values.get(usize::from(at)).cloned().flatten());
-    let words = if value.is_some() { shown(site, visit, field, value.as_ref()) } else { site.text(visit, "not-filled") };
+    let words =
+        if value.is_some() { shown(site, visit, field, value.as_ref()) } else { site.text(visit, "not-filled") };
     Ok(site.text_of(visit, "asked-now", &words))
 }
 

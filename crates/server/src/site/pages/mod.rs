@@ -15,6 +15,8 @@ pub mod files;
 pub mod history;
 pub mod import;
 pub mod journal;
+#[cfg(feature = "oidc")]
+pub mod oidc;
 pub mod overview;
 pub mod policy;
 pub mod procedures;

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use bangfu_registry::access::accounts::choose_password;
 use bangfu_registry::access::{Refused, demo, password, sign_in};
 use bangfu_registry::store::{Actor, Scope};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::sent::{Sent, with_status};
 use crate::site::Shared;
@@ -19,17 +19,21 @@ use crate::site::visit::{Visit, cookie};
 type Page = Result<Response, PageError>;
 type Pairs = Form<Vec<(String, String)>>;
 
+/// What the page says to those who come back from another provider without having got in.
+const FAILED: [&str; 5] = ["oidc-down", "oidc-late", "oidc-refused", "oidc-unknown", "locked"];
+
 /// The form.
 pub async fn form(site: Shared, visit: Visit) -> Page {
     if site.who.is_somebody() {
         return Ok(Redirect::to("/").into_response());
     }
-    show(&site, &visit, "", "", visit.get("next").unwrap_or_default())
+    let failed = visit.get("failed").filter(|word| FAILED.contains(word)).unwrap_or_default();
+    show(&site, &visit, failed, "", visit.get("next").unwrap_or_default())
 }
 
 fn show(site: &Shared, visit: &Visit, error: &str, login: &str, next: &str) -> Page {
     let ready = visit.get("ready").is_some();
-    let own = own! { error, login, next, ready, demo => site.synthetic };
+    let own = own! { error, login, next, ready, demo => site.synthetic, provider => site.provider_name() };
     site.render(visit, "", "account/sign-in.html", own)
 }
 
@@ -57,24 +61,47 @@ pub async fn enter(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs): 
         Err(other) => return Err(PageError::Failed(other.to_string())),
     };
     note(&site, &login, "sign-in").await?;
-    // Only to a page of this site.
-    let next = if next.starts_with('/') && !next.starts_with("//") && !next.contains('\\') { next } else { "/" };
-    Ok(with_cookie(Redirect::to(next).into_response(), &headers, &signed_in.text, sign_in::LONGEST / 1000))
+    let response = Redirect::to(own_page(next)).into_response();
+    Ok(with_cookie(response, &headers, &signed_in.text, sign_in::LONGEST / 1000))
+}
+
+/// The wanted page, if it is one of this site.
+pub(super) fn own_page(next: &str) -> &str {
+    // Browsers take a backslash for a slash, and read on where a tab or the end of a line stands.
+    let odd = next.contains(|sign: char| sign == '\\' || sign.is_control());
+    if next.starts_with('/') && !next.starts_with("//") && !odd { next } else { "/" }
 }
 
 async fn note(site: &Shared, login: &str, action: &str) -> Result<(), PageError> {
+    noted(site, login, action, json!({ "login": login })).await
+}
+
+/// Puts an event of an account into the journal.
+pub(super) async fn noted(site: &Shared, login: &str, action: &str, body: Value) -> Result<(), PageError> {
     let actor = Actor::person(login, "", "");
     let mut change = site.store.change(&Scope::nothing(), &actor, "", site.now()).await?;
-    change.event(action, json!({ "login": login })).await?;
+    change.event(action, body).await?;
     change.commit().await?;
     Ok(())
 }
 
-fn with_cookie(mut response: Response, headers: &HeaderMap, text: &str, seconds: i64) -> Response {
+/// Sets the cookie of a session.
+pub(super) fn with_cookie(response: Response, headers: &HeaderMap, text: &str, seconds: i64) -> Response {
+    with_named((COOKIE, "/"), response, headers, text, seconds)
+}
+
+/// Sets a cookie that is sent to pages below an address.
+pub(super) fn with_named(
+    (name, below): (&str, &str),
+    mut response: Response,
+    headers: &HeaderMap,
+    text: &str,
+    seconds: i64,
+) -> Response {
     // Behind a proxy that speaks TLS the cookie never leaves it.
     let tls = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
     let secure = if tls { "; Secure" } else { "" };
-    let cookie = format!("{COOKIE}={text}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    let cookie = format!("{name}={text}; Path={below}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     if let Ok(value) = HeaderValue::from_str(&cookie) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }
@@ -143,4 +170,17 @@ pub async fn demo(site: Shared, visit: Visit) -> Page {
     let accounts = demo::listed(&site.store, &site.places, visit.language, seconds).await?;
     let own = own! { accounts, password => demo::PASSWORD };
     site.render(&visit, "", "account/demo.html", own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_page;
+
+    #[test]
+    fn nobody_is_sent_to_another_site() {
+        assert_eq!(own_page("/registry?q=a"), "/registry?q=a");
+        for away in ["", "registry", "https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example"] {
+            assert_eq!(own_page(away), "/", "{away}");
+        }
+    }
 }
