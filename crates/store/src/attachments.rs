@@ -1,4 +1,4 @@
-//! Files that belong to records: what is known of them. Their bytes lie in the data folder, named by their hash.
+//! Files that belong to records and cases: what is known of them. Their bytes lie in the data folder, named by their hash.
 
 use bangfu_policy::model::RegisterId;
 use serde_json::json;
@@ -6,7 +6,19 @@ use serde_json::json;
 use crate::database::{Row, sql};
 use crate::{Change, Reader, RecordId, StoreError};
 
-/// A file of a record.
+/// What a file belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bearer {
+    /// A record.
+    Record(RegisterId, RecordId),
+    /// A case, by its id.
+    Case(i64),
+}
+
+/// The name under which files of cases are kept, where records have their register.
+const CASE: &str = "@case";
+
+/// A file of a record or case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attachment {
     /// Id.
@@ -51,22 +63,34 @@ fn attachment(row: &Row) -> Result<Attachment, sqlx::Error> {
 }
 
 impl Change {
-    /// Adds a file to a record that has fewer than `most`; its id.
+    /// Under which names files of something are kept, and its division.
+    async fn bearer(&mut self, bearer: Bearer) -> Result<(String, RecordId, String), StoreError> {
+        match bearer {
+            Bearer::Record(register, record) => {
+                let definition = self.register(register)?.clone();
+                let row = self.present(register, &definition, record).await?;
+                Ok((definition.id, record, row.try_get("_division")?))
+            }
+            Bearer::Case(id) => {
+                let query = sql("select division from case_file where id = ?").bind(id);
+                let row = query.fetch_optional(&mut *self.connection).await?;
+                let division: String = row.ok_or_else(|| StoreError::Absent(format!("case {id}")))?.try_get(0)?;
+                if !self.scope.covers(&division) {
+                    return Err(StoreError::Scope { division, scope: self.scope.division.clone() });
+                }
+                Ok((CASE.to_owned(), RecordId(id), division))
+            }
+        }
+    }
+
+    /// Adds a file to what has fewer than `most`; its id.
     ///
     /// # Errors
-    /// The record does not exist or lies outside the scope, has `most` files, or the database refuses.
-    pub async fn attach(
-        &mut self,
-        register: RegisterId,
-        record: RecordId,
-        file: &NewFile,
-        most: i64,
-    ) -> Result<i64, StoreError> {
-        let definition = self.register(register)?.clone();
-        let row = self.present(register, &definition, record).await?;
-        let division: String = row.try_get("_division")?;
+    /// The record or case does not exist or lies outside the scope, has `most` files, or the database refuses.
+    pub async fn attach(&mut self, bearer: Bearer, file: &NewFile, most: i64) -> Result<i64, StoreError> {
+        let (register, record, division) = self.bearer(bearer).await?;
         let count = sql("select count(*) from attachment where register = ? and record = ?")
-            .bind(&definition.id)
+            .bind(&register)
             .bind(record.0)
             .fetch_one(&mut *self.connection)
             .await?;
@@ -76,7 +100,7 @@ impl Change {
         let done = sql(
             "insert into attachment (register, record, hash, name, media, size, actor, at) values (?, ?, ?, ?, ?, ?, ?, ?) returning id",
         )
-        .bind(&definition.id)
+        .bind(&register)
         .bind(record.0)
         .bind(&file.hash)
         .bind(&file.name)
@@ -90,26 +114,19 @@ impl Change {
         let body = json!({
             "file": id, "hash": file.hash, "name": file.name, "media": file.media, "size": file.size,
         });
-        self.enter("attach", &definition.id, Some(record), &division, body.to_string()).await?;
+        self.enter("attach", &register, Some(record), &division, body.to_string()).await?;
         Ok(id)
     }
 
-    /// Takes a file from a record; its hash, and whether another record has the same bytes.
+    /// Takes a file away; its hash, and whether something else has the same bytes.
     ///
     /// # Errors
-    /// There is no such file, the record lies outside the scope, or the database refuses.
-    pub async fn detach(
-        &mut self,
-        register: RegisterId,
-        record: RecordId,
-        id: i64,
-    ) -> Result<(String, bool), StoreError> {
-        let definition = self.register(register)?.clone();
-        let row = self.present(register, &definition, record).await?;
-        let division: String = row.try_get("_division")?;
+    /// There is no such file, what it belongs to lies outside the scope, or the database refuses.
+    pub async fn detach(&mut self, bearer: Bearer, id: i64) -> Result<(String, bool), StoreError> {
+        let (register, record, division) = self.bearer(bearer).await?;
         let found = sql("select * from attachment where id = ? and register = ? and record = ?")
             .bind(id)
-            .bind(&definition.id)
+            .bind(&register)
             .bind(record.0)
             .fetch_optional(&mut *self.connection)
             .await?;
@@ -122,13 +139,13 @@ impl Change {
         let body = json!({
             "file": id, "hash": found.hash, "name": found.name, "media": found.media, "size": found.size,
         });
-        self.enter("detach", &definition.id, Some(record), &division, body.to_string()).await?;
+        self.enter("detach", &register, Some(record), &division, body.to_string()).await?;
         Ok((found.hash, other.is_some()))
     }
 }
 
 impl Reader {
-    /// Whether a record – of whatever scope – has a file with these bytes.
+    /// Whether a record or case – of whatever scope – has a file with these bytes.
     ///
     /// # Errors
     /// The database refuses.
@@ -140,16 +157,23 @@ impl Reader {
         Ok(row.is_some())
     }
 
-    /// Files of a record, oldest first.
+    /// Files of a record or case that is seen, oldest first.
     ///
     /// # Errors
     /// The database refuses.
-    pub async fn attachments(&self, register: RegisterId, record: RecordId) -> Result<Vec<Attachment>, StoreError> {
-        if self.by_id(register, record).await?.is_none() {
+    pub async fn attachments(&self, bearer: Bearer) -> Result<Vec<Attachment>, StoreError> {
+        let (register, record, seen) = match bearer {
+            Bearer::Record(register, record) => {
+                let seen = self.by_id(register, record).await?.is_some();
+                (self.register(register)?.id.as_str(), record, seen)
+            }
+            Bearer::Case(id) => (CASE, RecordId(id), self.case(id).await?.is_some()),
+        };
+        if !seen {
             return Ok(Vec::new());
         }
         let rows = sql("select * from attachment where register = ? and record = ? order by id")
-            .bind(&self.register(register)?.id)
+            .bind(register)
             .bind(record.0)
             .fetch_all(&self.store.readers)
             .await?;

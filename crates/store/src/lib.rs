@@ -39,7 +39,7 @@ pub mod shared;
 pub mod tally;
 
 pub use accounts::{Account, Held};
-pub use attachments::{Attachment, NewFile};
+pub use attachments::{Attachment, Bearer, NewFile};
 pub use batches::Batch;
 pub use cases::{CaseEvent, CaseFile, CaseQuery, CaseState, Hung};
 pub use change::{Actor, Change, Changed, Duplicates, LoadReport, Outcome};

@@ -1,9 +1,9 @@
-//! Files of records: kept in the data folder by their hash, listed in the store, told of in the journal.
+//! Files of records and cases: kept in the data folder by their hash, listed in the store, told of in the journal.
 
 use std::path::{Path, PathBuf};
 
 use bangfu_office::{Kind, OfficeError, kind_of, pictures};
-use bangfu_store::{Attachment, NewFile, Row, StoreError};
+use bangfu_store::{Attachment, Bearer, NewFile, StoreError};
 
 use super::write::Stamp;
 use crate::files::place;
@@ -64,7 +64,7 @@ pub fn picture(data: &Path, file: &Attachment) -> Option<PathBuf> {
     file.media.starts_with("image/").then(|| bytes(data, file).with_extension("small.jpg"))
 }
 
-/// Adds a file to a record.
+/// Adds a file to a record or case.
 ///
 /// # Errors
 /// It is of no kind that records may have, the record has enough files or lies outside of the scope, or the folder or
@@ -72,7 +72,7 @@ pub fn picture(data: &Path, file: &Attachment) -> Option<PathBuf> {
 pub async fn attach(
     facts: &Facts,
     data: &Path,
-    row: &Row,
+    bearer: Bearer,
     file: &Arrived<'_>,
     stamp: &Stamp<'_>,
 ) -> Result<i64, AttachError> {
@@ -85,17 +85,16 @@ pub async fn attach(
         media: kind.media().to_owned(),
         size: i64::try_from(file.size).unwrap_or(i64::MAX),
     };
-    let id = tell(facts, row, &new, stamp).await;
+    let id = tell(facts, bearer, &new, stamp).await;
     if id.is_err() && !facts.reader().keeps(file.hash).await? {
         forget(&kept);
     }
     Ok(id?)
 }
 
-async fn tell(facts: &Facts, row: &Row, file: &NewFile, stamp: &Stamp<'_>) -> Result<i64, StoreError> {
-    let record = &row.record;
+async fn tell(facts: &Facts, bearer: Bearer, file: &NewFile, stamp: &Stamp<'_>) -> Result<i64, StoreError> {
     let mut change = facts.store().change(facts.scope(), stamp.actor, stamp.reason, stamp.at).await?;
-    let id = change.attach(record.register, record.id, file, MOST).await?;
+    let id = change.attach(bearer, file, MOST).await?;
     change.commit().await?;
     Ok(id)
 }
@@ -119,14 +118,13 @@ fn keep(file: &Arrived<'_>, kind: Kind, kept: &Path) -> Result<(), AttachError> 
     std::fs::rename(file.path, kept).map_err(failed)
 }
 
-/// Takes a file from a record; its bytes go where no other record has them.
+/// Takes a file away; its bytes go where nothing else has them.
 ///
 /// # Errors
 /// There is no such file, the record lies outside of the scope, or the store fails; then nothing was changed.
-pub async fn detach(facts: &Facts, data: &Path, row: &Row, id: i64, stamp: &Stamp<'_>) -> Result<(), StoreError> {
-    let record = &row.record;
+pub async fn detach(facts: &Facts, data: &Path, bearer: Bearer, id: i64, stamp: &Stamp<'_>) -> Result<(), StoreError> {
     let mut change = facts.store().change(facts.scope(), stamp.actor, stamp.reason, stamp.at).await?;
-    let (hash, needed) = change.detach(record.register, record.id, id).await?;
+    let (hash, needed) = change.detach(bearer, id).await?;
     change.commit().await?;
     if !needed {
         forget(&place(&folder(data), &hash));

@@ -5,8 +5,8 @@ use bangfu_office::write::{CellKind, ColumnSpec, SheetSpec, write_workbook};
 use bangfu_policy::model::{Entity, Pack, Procedure, RegisterId, Value, text_in};
 use bangfu_store::journal::Entry;
 use bangfu_store::{
-    Attachment, Batch, CaseEvent, CaseFile, CaseQuery, Filter, ListQuery, Operator, Reader, Record, RecordId, Row,
-    SavedQuery, Scope, Sort, Store, StoreError,
+    Attachment, Batch, Bearer, CaseEvent, CaseFile, CaseQuery, Filter, ListQuery, Operator, Reader, Record, RecordId,
+    Row, SavedQuery, Scope, Sort, Store, StoreError,
 };
 use serde::Serialize;
 
@@ -292,8 +292,8 @@ impl Facts {
     }
 
     /// Files of a record, oldest first.
-    pub async fn attachments(&self, register: RegisterId, row: i64) -> Result<Vec<Attachment>, StoreError> {
-        self.reader.attachments(register, RecordId(row)).await
+    pub async fn attachments(&self, bearer: Bearer) -> Result<Vec<Attachment>, StoreError> {
+        self.reader.attachments(bearer).await
     }
 
     /// Journal entries about a record, newest first, also of one that was removed.

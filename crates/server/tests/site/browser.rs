@@ -63,7 +63,10 @@ pub(crate) async fn session(driver: &Driver, profile: &std::path::Path, phone: b
         options.add_arg("--window-size=1366,768").unwrap();
     }
     options.add_arg(&format!("--user-data-dir={}", profile.display())).unwrap();
-    WebDriver::new(format!("http://127.0.0.1:{}", driver.port), options).await.unwrap()
+    let browser = WebDriver::new(format!("http://127.0.0.1:{}", driver.port), options).await.unwrap();
+    // A long page keeps axe busy for more than the usual half a minute where other tests run beside it.
+    browser.set_script_timeout(std::time::Duration::from_secs(240)).await.unwrap();
+    browser
 }
 
 /// The source of axe.

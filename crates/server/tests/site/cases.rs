@@ -160,7 +160,7 @@ pub(crate) async fn labels(site: &Site, record: &Record, kind: &str) -> usize {
 }
 
 /// A code of a field as records hold it.
-fn code(site: &Site, register: RegisterId, field: &str, code: &str) -> Option<Value> {
+pub(crate) fn code(site: &Site, register: RegisterId, field: &str, code: &str) -> Option<Value> {
     let field = site.pack.registers[register.index()].fields.iter().find(|known| known.id == field).unwrap();
     bangfu_policy::value::parse(code, field.ty, &site.pack, "en").ok()
 }
@@ -318,7 +318,9 @@ async fn who_did_a_step_does_not_check_it() {
     let clerk = Person::named(&site, "village_clerk", &village).await;
     let at = now();
     let id = clerk.desk(at).open(&definition.id, &Subject::Record(household), Grounds::default()).await.unwrap();
-    let case = clerk.desk(at).act(id, 1, Act::Done, &papers(2), None).await.unwrap();
+    let mut with = papers(2);
+    with.entered = filled(&site, &clerk, &again(&site, id).await, &definition.steps[0]).await;
+    let case = clerk.desk(at).act(id, 1, Act::Done, &with, None).await.unwrap();
     let checked = clerk.desk(at).act(id, case.version, Act::Done, &papers(0), None).await;
     assert_eq!(cannot(checked), Cannot::Same);
     let committee = Person::named(&site, "village_committee", &village).await;

@@ -33,6 +33,7 @@ const FILES: [&str; 12] = [
     "/registry/{id}/template.xlsx",
     "/registry/{id}/import/{job}/errors.xlsx",
     "/registry/{id}/{record}/files",
+    "/cases/{case}/files",
     "/books/{id}/{kind}",
     "/public/figures/export.csv",
     "/public/registers/{id}/export.csv",

@@ -77,7 +77,7 @@ async fn a_change_is_shown_undone_and_a_removed_record_restored() {
 }
 
 /// A picture of some size, as PNG.
-fn png(side: u32) -> Vec<u8> {
+pub(crate) fn png(side: u32) -> Vec<u8> {
     // Stored, not compressed: a signature, a header, grey lines.
     fn chunk(kind: &[u8], data: &[u8]) -> Vec<u8> {
         let body = [kind, data].concat();

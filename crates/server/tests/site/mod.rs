@@ -14,6 +14,7 @@ mod decided;
 mod desk;
 mod escalation;
 mod everywhere;
+mod evidence;
 mod exports;
 pub(crate) mod fixture;
 mod journey;

@@ -9,7 +9,7 @@ use bangfu_registry::casework::proposal::{Grounds, Subject};
 use bangfu_registry::store::{CaseFile, CaseState, Record, RecordId, Scope};
 use bangfu_server::site::Site;
 
-use super::cases::{Person, again, another_village, households, labels, papers, procedure, proceed, run};
+use super::cases::{Person, again, another_village, code, households, labels, papers, procedure, proceed, run};
 use super::fixture::{get, now, open, send, session_at, signed_in_as};
 
 async fn people(site: &Site, household: RecordId) -> Vec<Record> {
@@ -177,8 +177,9 @@ async fn another_one_becomes_the_head() {
     let (_, all) = another_village(&site).await;
     let old = with_members(&site, &all[4..], 2).await;
     let members = people(&site, old.id).await;
+    let is_head = code(&site, site.pack.register("person").unwrap(), "relation", "01");
     let head = |people: &[Record]| {
-        let heads = people.iter().filter(|one| value(&site, one, "relation") == Some(&Value::Text("01".to_owned())));
+        let heads = people.iter().filter(|one| value(&site, one, "relation") == is_head.as_ref());
         heads.map(|one| one.id).collect::<Vec<_>>()
     };
     let next = members.iter().find(|one| !head(&members).contains(&one.id)).unwrap();

@@ -1,7 +1,7 @@
 //! Single records: added, changed, removed, brought back, undone; their files and saved queries.
 
 use bangfu_policy::model::Value;
-use bangfu_store::{Actor, Change, Duplicates, ListQuery, NewFile, Owner, RecordId, Scope, Store, StoreError};
+use bangfu_store::{Actor, Bearer, Change, Duplicates, ListQuery, NewFile, Owner, RecordId, Scope, Store, StoreError};
 
 use super::{batch, households, load_all, open, register};
 
@@ -194,24 +194,33 @@ async fn files_and_saved_queries_are_journalled() {
         size: 5,
     };
     let mut all = change(&store, 2).await;
-    let first = all.attach(household, above, &file("aa"), 2).await.unwrap();
-    let second = all.attach(household, above, &file("aa"), 2).await.unwrap();
-    let full = all.attach(household, above, &file("bb"), 2).await;
+    let first = all.attach(Bearer::Record(household, above), &file("aa"), 2).await.unwrap();
+    let second = all.attach(Bearer::Record(household, above), &file("aa"), 2).await.unwrap();
+    let full = all.attach(Bearer::Record(household, above), &file("bb"), 2).await;
     assert!(matches!(full, Err(StoreError::Full(2))), "{full:?}");
-    assert!(matches!(all.attach(household, RecordId(99), &file("bb"), 2).await, Err(StoreError::Absent(_))));
-    assert_eq!(all.detach(household, above, first).await.unwrap(), ("aa".to_owned(), true), "the other has them too");
-    assert_eq!(all.detach(household, above, second).await.unwrap(), ("aa".to_owned(), false));
-    all.attach(household, above, &file("cc"), 2).await.unwrap();
+    assert!(matches!(
+        all.attach(Bearer::Record(household, RecordId(99)), &file("bb"), 2).await,
+        Err(StoreError::Absent(_))
+    ));
+    assert_eq!(
+        all.detach(Bearer::Record(household, above), first).await.unwrap(),
+        ("aa".to_owned(), true),
+        "the other has them too"
+    );
+    assert_eq!(all.detach(Bearer::Record(household, above), second).await.unwrap(), ("aa".to_owned(), false));
+    all.attach(Bearer::Record(household, above), &file("cc"), 2).await.unwrap();
     all.save_query(household, "新", "f.name=x").await.unwrap();
     all.save_query(household, "新", "f.name=y").await.unwrap();
     all.commit().await.unwrap();
     let reader = store.reader(&Scope::everything());
-    let files = reader.attachments(household, above).await.unwrap();
+    let files = reader.attachments(Bearer::Record(household, above)).await.unwrap();
     assert_eq!(
         files.iter().map(|file| (file.hash.as_str(), file.actor.as_str())).collect::<Vec<_>>(),
         [("cc", "console:clerk")]
     );
-    assert!(store.reader(&Scope::division("12")).attachments(household, above).await.unwrap().is_empty());
+    assert!(
+        store.reader(&Scope::division("12")).attachments(Bearer::Record(household, above)).await.unwrap().is_empty()
+    );
     let told = reader.told(household, above).await.unwrap();
     let actions: Vec<_> = told.iter().map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["attach", "detach", "detach", "attach", "attach", "insert"]);

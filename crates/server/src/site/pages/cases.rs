@@ -12,14 +12,14 @@ use bangfu_registry::casework::people;
 use bangfu_registry::casework::proposal::{self, Grounds, Proposal, Subject};
 use bangfu_registry::casework::public::mark_of;
 use bangfu_registry::exchange::write::Wrong;
-use bangfu_registry::store::{CaseEvent, CaseFile, CaseQuery, StoreError};
+use bangfu_registry::store::{Bearer, CaseEvent, CaseFile, CaseQuery, StoreError};
 use bangfu_registry::views::figures::moment;
 use bangfu_registry::views::procedures;
 use bangfu_registry::views::results::Answer;
 use serde_json::{Value as Json, json};
 
-use super::entered;
 use super::sent::{Sent, with_status};
+use super::{entered, files};
 use crate::site::Shared;
 use crate::site::error::PageError;
 use crate::site::own::own;
@@ -158,6 +158,7 @@ async fn page(site: &Shared, visit: Visit, id: i64, error: &str, (sent, wrong): 
         current => step.map(|_| case.step),
         events => lines,
         inputs,
+        files => files::shown(site, &site.facts.attachments(Bearer::Case(case.id)).await?),
         facts => facts(site, &visit, procedure, &frozen),
         grounds => frozen.grounds,
         policy => frozen.policy.get(..12).unwrap_or_default(),

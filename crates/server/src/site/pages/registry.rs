@@ -10,6 +10,7 @@ use bangfu_policy::model::{Entity, Pack, Register, RegisterId, RegisterKind, Rig
 use bangfu_registry::exchange::export::Form;
 use bangfu_registry::exchange::table_schema::{self, Content};
 use bangfu_registry::exchange::template::{self, WorkbookError};
+use bangfu_registry::store::{Bearer, RecordId};
 use bangfu_registry::views::excused::Excused;
 use bangfu_registry::views::file::{self, Fact, Material};
 use bangfu_registry::views::problems;
@@ -273,7 +274,7 @@ pub async fn record(site: Shared, visit: Visit, Path((id, address)): Path<(Strin
         unmask => site.who.may(Right::Unmask),
         additions => material.additions(),
         owner => fact.id,
-        files => files::shown(&site, &site.facts.attachments(register_id, fact.row).await?),
+        files => files::shown(&site, &site.facts.attachments(Bearer::Record(register_id, RecordId(fact.row))).await?),
         casework => cases::about(&site, &visit, entity, Some(fact.row), &fact.id).await?,
         kept => Vec::<u8>::new(),
     };
