@@ -31,7 +31,7 @@ class Form(html.parser.HTMLParser):
     def handle_starttag(self, tag, attributes):
         a = dict(attributes)
         if tag == "form":
-            self.inside = a.get("method", "").lower() == "post" and a.get("action", self.action) == self.action
+            self.inside = a.get("method", "").lower() == "post" and a.get("action", self.action).split("?")[0] == self.action
         if not self.inside:
             return
         if tag == "input" and a.get("name") and a.get("type") not in ("submit", "file", "button"):
@@ -64,8 +64,8 @@ class Links(html.parser.HTMLParser):
         self.beginning, self.found = beginning, []
 
     def handle_starttag(self, tag, attributes):
-        link = dict(attributes).get("href") or ""
-        if tag == "a" and link.startswith(self.beginning) and "?" not in link:
+        link = (dict(attributes).get("href") or "").split("?")[0]
+        if tag == "a" and link.startswith(self.beginning):
             self.found.append(link)
 
 
@@ -115,10 +115,14 @@ class User:
         status, headers, _, _ = await self.ask("POST", "/sign-in", {"login": self.role, "password": PASSWORD, "next": "/"})
         assert status in (302, 303) and "set-cookie" in headers, f"{self.role} cannot sign in: {status}"
         self.cookie = "lang=en; " + headers["set-cookie"].split(";")[0]
-        _, _, page, _ = await self.ask("GET", f"/registry/household?offset={50 * self.random.randrange(40)}")
-        links = Links("/registry/household/")
-        links.feed(page)
-        self.households = [link for link in links.found if link.count("/") == 3] or self.households
+        # Users look at different pages of the list; those of a village have only one.
+        for offset in (50 * self.random.randrange(40), 0):
+            _, _, page, _ = await self.ask("GET", f"/registry/household?offset={offset}")
+            links = Links("/registry/household/")
+            links.feed(page)
+            self.households = [link for link in links.found if link.rsplit("/", 1)[1].isdigit()]
+            if self.households:
+                break
         assert self.households, f"{self.role} sees no households"
 
     async def read(self):
@@ -139,7 +143,7 @@ class User:
         form.feed(page)
         fields = [field for field in form.fields if field[0] != "reason"]
         for field in fields:
-            if field[0] in ("phone", "f-phone", "field-phone"):
+            if field[0] == "v.phone":
                 field[1] = "1380000" + f"{self.random.randrange(10000):04}"
         sent = [(name, value) for name, value in fields] + [("reason", "telephone by visit")]
         written, _, answer, spent = await self.ask("POST", path, sent)
@@ -206,4 +210,5 @@ async def main():
             json.dump(figures, file, indent=1)
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 
 use crate::database::{Address, Connection, Dialect, Options, Pool, sql};
 use crate::secrets::SecretKeys;
-use crate::{Reader, Scope, StoreError, schema};
+use crate::{Reader, Scope, StoreError, schema, search};
 
 /// A registry. Clones share it.
 #[derive(Clone)]
@@ -110,6 +110,7 @@ async fn plan(connection: &mut Connection, dialect: Dialect, pack: &Pack) -> Res
             connection.run(dialect.table(&statement)).await?;
         }
     }
+    search::renew(connection, dialect, pack).await?;
     connection.run("commit").await?;
     Ok(())
 }

@@ -135,8 +135,8 @@ impl Change {
         }
         let text = format!("delete from {} where _id = ?", schema::table(&definition));
         sql(text).bind(id.0).execute(&mut *self.connection).await?;
-        sql("delete from search where register = ? and record = ?")
-            .bind(i64::from(register.0))
+        sql("delete from name_token where register = ? and record = ?")
+            .bind(&definition.id)
             .bind(id.0)
             .execute(&mut *self.connection)
             .await?;
@@ -238,7 +238,7 @@ impl Change {
             .bind(seq)
             .bind_all(values);
         insert.attempt(&mut self.connection).await.map_err(|error| taken(error, definition))?;
-        self.index_name(register, id, name).await?;
+        self.index_name(definition, (id, &spot.division), name).await?;
         self.touch(definition, &spot.division, seq).await?;
         Ok((id, after))
     }
@@ -270,7 +270,7 @@ impl Change {
         let text = format!("update {table} set _version = _version + 1, _changed = {seq}{sets} where _id = ?");
         let update = sql(text).bind_all(values).bind(id.0);
         update.attempt(&mut self.connection).await.map_err(|error| taken(error, definition))?;
-        self.index_name(register, id, name).await?;
+        self.index_name(definition, (id, &division), name).await?;
         self.touch(definition, &division, seq).await?;
         let mut body = json!({ "before": before, "after": after });
         if let (Some(body), Some(undone)) = (body.as_object_mut(), undoes) {
@@ -360,10 +360,15 @@ impl Change {
     }
 
     /// Lets a record be found by its new name.
-    async fn index_name(&mut self, register: RegisterId, id: RecordId, name: Option<String>) -> Result<(), StoreError> {
+    async fn index_name(
+        &mut self,
+        definition: &Register,
+        (id, division): (RecordId, &str),
+        name: Option<String>,
+    ) -> Result<(), StoreError> {
         let Some(name) = name else { return Ok(()) };
         for token in search::tokens(&name) {
-            schema::token(token, i64::from(register.0), id.0).execute(&mut *self.connection).await?;
+            schema::token(&definition.id, token, id.0, division).execute(&mut *self.connection).await?;
         }
         Ok(())
     }

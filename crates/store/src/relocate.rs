@@ -69,6 +69,12 @@ impl Change {
                 }
             }
             let text = format!(
+                "update name_token set division = ? where register = ? and record in (select _id from {table} where {condition})"
+            );
+            if definition.label.is_some() {
+                sql(text).bind(new).bind(&definition.id).bind(id.0).execute(&mut *self.connection).await?;
+            }
+            let text = format!(
                 "update case_file set division = ? where subject = ? and record in (select _id from {table} where {condition})"
             );
             sql(text).bind(new).bind(&definition.id).bind(id.0).execute(&mut *self.connection).await?;

@@ -20,9 +20,9 @@ create table if not exists touched (
 create table if not exists division (
   code text primary key, name text not null, name_en text not null, level integer not null,
   valid_from integer, valid_to integer, successor text) without rowid;
-create table if not exists search (
-  token text not null, register integer not null, record integer not null,
-  primary key (token, register, record)) without rowid;
+create table if not exists name_token (
+  register text not null, token text not null, record integer not null, division text not null,
+  primary key (register, token, record)) without rowid;
 create table if not exists run (
   id text primary key, as_of integer not null, state text not null, started integer not null, finished integer,
   policy_hash text not null, snapshot_hash text not null, overrides text not null, folder text not null,
@@ -190,8 +190,12 @@ pub(crate) fn next_id(register: &Register) -> String {
 }
 
 /// A record is found by a word.
-pub(crate) fn token(token: String, register: i64, record: i64) -> Query {
-    sql("insert into search values (?, ?, ?) on conflict do nothing").bind(token).bind(register).bind(record)
+pub(crate) fn token(register: &str, token: String, record: i64, division: &str) -> Query {
+    sql("insert into name_token values (?, ?, ?, ?) on conflict do nothing")
+        .bind(register)
+        .bind(token)
+        .bind(record)
+        .bind(division)
 }
 
 /// The snapshot of a part is no longer current.

@@ -1,6 +1,10 @@
 //! Search by parts and by the sound of names: two-character names are too short for the full-text index of SQLite.
 
+use bangfu_policy::model::Pack;
 use pinyin::ToPinyin;
+
+use crate::database::{Connection, Dialect, sql};
+use crate::{StoreError, schema};
 
 /// Longest name that is indexed in full.
 const MOST_CHARACTERS: usize = 40;
@@ -48,6 +52,35 @@ pub(crate) fn wanted(query: &str) -> Vec<(String, bool)> {
         return vec![(text, true)];
     }
     characters.windows(2).map(|pair| (pair.iter().collect(), false)).collect()
+}
+
+/// Tokens of a registry that was made when they stood in the table `search`, without places.
+pub(crate) async fn renew(connection: &mut Connection, dialect: Dialect, pack: &Pack) -> Result<(), StoreError> {
+    /// Rows that go into one statement.
+    const AT_ONCE: usize = 200;
+    if sql(dialect.has_table()).bind("search").fetch_optional(&mut *connection).await?.is_none() {
+        return Ok(());
+    }
+    for register in &pack.registers {
+        let Some(label) = register.label.and_then(|at| register.fields.get(usize::from(at))) else { continue };
+        let (column, table) = (&label.id, schema::table(register));
+        let text = format!("select _id, _division, \"{column}\" from {table} where \"{column}\" is not null");
+        let mut rows: Vec<(String, i64, String)> = Vec::new();
+        for row in sql(text).fetch_all(&mut *connection).await? {
+            let (id, division, name): (i64, String, String) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            rows.extend(tokens(&name).into_iter().map(|token| (token, id, division.clone())));
+        }
+        for some in rows.chunks(AT_ONCE) {
+            let marks = vec!["(?, ?, ?, ?)"; some.len()].join(", ");
+            let mut insert = sql(format!("insert into name_token values {marks} on conflict do nothing"));
+            for (token, id, division) in some {
+                insert = insert.bind(&register.id).bind(token).bind(*id).bind(division);
+            }
+            insert.execute(&mut *connection).await?;
+        }
+    }
+    connection.run("drop table search").await?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -209,6 +209,28 @@ async fn names_are_searched_by_parts_and_sound() {
     assert_eq!(total("wuyunqi").await, 12);
     assert_eq!(total("格云").await, 0);
     assert_eq!(total("110100000").await, 10);
+    let below = |division: &str| {
+        let query = ListQuery { search: Some("wuyun".to_owned()), ..ListQuery::default() };
+        let reader = store.reader(&Scope::division(division));
+        async move { reader.list(household, &query).await.unwrap().total }
+    };
+    assert_eq!((below("11").await, below("12").await), (12, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_an_older_registry_are_found_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    load_all(&store, "household", &households(3, "1101"), Duplicates::Refuse).await;
+    store.close().await.unwrap();
+    let old = "drop table name_token; create table search (token text, register integer, record integer)";
+    for statement in old.split(';') {
+        behind::run(folder.path(), statement).await.unwrap();
+    }
+    let store = open(folder.path()).await;
+    let query = ListQuery { search: Some("其其格".to_owned()), ..ListQuery::default() };
+    let household = register(&store, "household");
+    assert_eq!(store.reader(&Scope::division("1101")).list(household, &query).await.unwrap().total, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,7 @@
 //! Accounts of the demo: one for each role of the pack, in places that have people. Only over synthetic people.
 
+use std::collections::BTreeMap;
+
 use bangfu_policy::model::{Entity, Pack, RegisterId, Right, text_in};
 use bangfu_store::{Actor, ListQuery, Scope, Store, StoreError};
 use serde::Serialize;
@@ -66,7 +68,10 @@ fn login(role: &str) -> String {
     role.chars().take(40).collect()
 }
 
-/// The division of the first record of the register in the lowest level that most others belong to.
+/// Records that are looked at for a place with many.
+const LOOKED_AT: u64 = 2_000;
+
+/// The division with most records, among the first, of the register in the lowest level that most others belong to.
 async fn lowest_with_people(store: &Store, pack: &Pack) -> Result<Option<String>, StoreError> {
     let Some(lowest) = pack.levels.len().checked_sub(1) else { return Ok(None) };
     let lies = |entity: Entity| matches!(entity, Entity::Level(level) if level.index() == lowest);
@@ -79,9 +84,13 @@ async fn lowest_with_people(store: &Store, pack: &Pack) -> Result<Option<String>
         |id: &RegisterId| pack.registers.iter().filter(|register| register.parent == Entity::Register(*id)).count();
     units.sort_by_key(|id| std::cmp::Reverse(below(id)));
     for register in units {
-        let query = ListQuery { limit: 1, ..ListQuery::default() };
-        if let Some(record) = reader.list(register, &query).await?.records.first() {
-            return Ok(Some(record.division.clone()));
+        let query = ListQuery { limit: LOOKED_AT, ..ListQuery::default() };
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        for record in reader.list(register, &query).await?.records {
+            *counts.entry(record.division).or_default() += 1;
+        }
+        if let Some((division, _)) = counts.into_iter().max_by_key(|(_, count)| *count) {
+            return Ok(Some(division));
         }
     }
     Ok(None)

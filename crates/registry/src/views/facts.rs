@@ -5,8 +5,8 @@ use bangfu_office::write::{CellKind, ColumnSpec, SheetSpec, write_workbook};
 use bangfu_policy::model::{Entity, Pack, Procedure, RegisterId, Value, text_in};
 use bangfu_store::journal::Entry;
 use bangfu_store::{
-    Attachment, Batch, Bearer, CaseEvent, CaseFile, CaseQuery, Filter, ListQuery, Operator, Reader, Record, RecordId,
-    Row, SavedQuery, Scope, Sort, Store, StoreError,
+    Attachment, Batch, Bearer, CaseEvent, CaseFile, CaseQuery, Filter, ListQuery, Operator, Owner, Reader, Record,
+    RecordId, Row, SavedQuery, Scope, Sort, Store, StoreError,
 };
 use serde::Serialize;
 
@@ -230,6 +230,11 @@ impl Facts {
     /// Records below a record.
     pub async fn children(&self, register: RegisterId, fact: &Fact) -> Result<Vec<Fact>, StoreError> {
         Ok(self.facts(self.reader.children(register, RecordId(fact.row)).await?))
+    }
+
+    /// Of some registers those that have records of an owner: of many registers most have none.
+    pub async fn filled(&self, registers: &[RegisterId], owner: &Owner) -> Result<Vec<RegisterId>, StoreError> {
+        self.reader.filled(registers, owner).await
     }
 
     /// Records of a division itself.

@@ -94,7 +94,7 @@ enum Command {
     Serve {
         #[command(flatten)]
         place: Place,
-        /// Address to listen on; only loopback until there is log-in.
+        /// Address to listen on; only loopback: a proxy that speaks TLS stands before it.
         #[arg(long, default_value = "127.0.0.1:8080")]
         listen: SocketAddr,
         #[command(flatten)]

@@ -2,7 +2,7 @@
 
 use bangfu_policy::model::{Entity, Field, FieldType, Pack, Register};
 
-use super::load::{Cell, Line, Loading, Plan, Table};
+use super::load::{Cell, Line, Loading, Plan, Table, Tokens};
 use super::raw::{Connection, Statement, Step};
 use crate::change::LoadReport;
 use crate::edit::named;
@@ -60,18 +60,14 @@ impl<'c> Direct<'c> {
     }
 
     /// Writes what goes beside the records.
-    pub(super) fn finish(
-        &self,
-        report: &LoadReport,
-        tokens: &[(String, i64)],
-        loading: &Loading<'_>,
-    ) -> Result<(), StoreError> {
-        let mut insert = self.connection.prepare("insert or ignore into search values (?, ?, ?)")?;
-        for (token, id) in tokens {
+    pub(super) fn finish(&self, report: &LoadReport, tokens: &Tokens, loading: &Loading<'_>) -> Result<(), StoreError> {
+        let mut insert = self.connection.prepare("insert or ignore into name_token values (?, ?, ?, ?)")?;
+        for (token, id, division) in tokens {
             insert.reset();
-            insert.bind_text(1, Some(token));
-            insert.bind_integer(2, Some(i64::from(loading.register.0)));
+            insert.bind_text(1, Some(&self.plan.register.id));
+            insert.bind_text(2, Some(token));
             insert.bind_integer(3, Some(*id));
+            insert.bind_text(4, Some(division));
             insert.step()?;
         }
         let mut touched = self.connection.prepare("insert or replace into touched values (?, ?, ?)")?;

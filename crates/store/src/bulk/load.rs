@@ -95,7 +95,7 @@ pub(super) trait Table {
 }
 
 /// What a load leaves to be written beside the records: words by which they are found.
-type Tokens = Vec<(String, i64)>;
+pub(super) type Tokens = Vec<(String, i64, String)>;
 
 impl<'a> Plan<'a> {
     fn new(loading: &Loading<'a>, batch: &'a RecordBatch) -> Result<Self, StoreError> {
@@ -207,7 +207,7 @@ fn take(table: &mut impl Table, plan: &Plan<'_>, loading: &Loading<'_>) -> Resul
         };
         let named = |id: i64, tokens: &mut Tokens| {
             if let Some(Cell::Text(name)) = label.and_then(|label| cells.get(label)) {
-                tokens.extend(search::tokens(name).into_iter().map(|token| (token, id)));
+                tokens.extend(search::tokens(name).into_iter().map(|token| (token, id, division.clone())));
             }
         };
         if let Some(id) = if table.empty() { None } else { table.find(&line)? } {

@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use bangfu_policy::model::{Entity, RegisterKind};
 use sqlx::postgres::PgConnection;
 
-use super::load::{Cell, Line, Loading, Plan, Table};
+use super::load::{Cell, Line, Loading, Plan, Table, Tokens};
 use crate::change::LoadReport;
 use crate::database::{Dialect, Query, Row, copy_in, sql};
 use crate::kept::Kept;
@@ -160,7 +160,7 @@ impl<'p> Mirror<'p> {
         &self,
         connection: &mut PgConnection,
         report: &LoadReport,
-        tokens: Vec<(String, i64)>,
+        tokens: Tokens,
         loading: &Loading<'_>,
     ) -> Result<(), StoreError> {
         let register = self.plan.register;
@@ -198,7 +198,7 @@ impl<'p> Mirror<'p> {
             })
             .await?;
         }
-        self.write_tokens(connection, tokens, i64::from(loading.register.0)).await?;
+        self.write_tokens(connection, tokens).await?;
         for part in &report.parts {
             run(connection, schema::touch(&register.id, part, loading.seq)).await?;
         }
@@ -206,27 +206,24 @@ impl<'p> Mirror<'p> {
     }
 
     /// Words of new records cannot be there already; those of changed ones can.
-    async fn write_tokens(
-        &self,
-        connection: &mut PgConnection,
-        tokens: Vec<(String, i64)>,
-        register: i64,
-    ) -> Result<(), StoreError> {
+    async fn write_tokens(&self, connection: &mut PgConnection, tokens: Tokens) -> Result<(), StoreError> {
+        let register = self.plan.register.id.as_str();
         let first = self.known.get(self.first_new).map_or(i64::MAX, |known| known.id);
-        let (new, old): (Vec<_>, Vec<_>) = tokens.into_iter().partition(|(_, id)| *id >= first);
+        let (new, old): (Vec<_>, Vec<_>) = tokens.into_iter().partition(|(_, id, _)| *id >= first);
         if !new.is_empty() {
-            copy_in(connection, ("search (token, register, record)", 3), |sheet| {
-                for (token, id) in &new {
+            copy_in(connection, ("name_token (register, token, record, division)", 4), |sheet| {
+                for (token, id, division) in &new {
                     sheet.row();
+                    sheet.field(Some(register.as_bytes()));
                     sheet.field(Some(token.as_bytes()));
-                    sheet.integer(Some(register));
                     sheet.integer(Some(*id));
+                    sheet.field(Some(division.as_bytes()));
                 }
             })
             .await?;
         }
-        for (token, id) in old {
-            run(connection, schema::token(token, register, id)).await?;
+        for (token, id, division) in old {
+            run(connection, schema::token(register, token, id, &division)).await?;
         }
         Ok(())
     }

@@ -57,6 +57,16 @@ impl Dialect {
         }
     }
 
+    /// Asks whether there is a table of a name.
+    pub(crate) fn has_table(self) -> &'static str {
+        match self {
+            Self::Sqlite => "select 1 from sqlite_master where type = 'table' and name = ?",
+            Self::Postgres => {
+                "select 1 from pg_catalog.pg_tables where schemaname = current_schema() and tablename = ?"
+            }
+        }
+    }
+
     /// Where in a text another one begins; 0: nowhere.
     pub(crate) fn position(self, text: &str, part: &str) -> String {
         match self {

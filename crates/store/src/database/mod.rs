@@ -27,6 +27,9 @@ use crate::StoreError;
 
 /// Connections that read at the same time.
 const READERS: u32 = 8;
+/// Statements that each connection keeps prepared: there are several for each register, and preparing one takes longer
+/// than running it.
+const STATEMENTS: usize = 2_000;
 /// Key of the lock that makes writers of one database wait for each other.
 const WRITER: i64 = 0x6261_6e67_6675;
 
@@ -91,14 +94,14 @@ impl Options {
                     .pragma("cache_size", "-65536")
                     .pragma("mmap_size", "1073741824")
                     .pragma("temp_store", "memory")
+                    .statement_cache_capacity(STATEMENTS)
                     .disable_statement_logging();
                 Ok(Self::Sqlite(Box::new(options)))
             }
             Address::Server(url) => {
                 let options: PgConnectOptions =
                     url.parse().map_err(|source| StoreError::Server { address: address.shown(), source })?;
-                // Every statement of the store is kept prepared on every connection.
-                let options = options.application_name(name).statement_cache_capacity(500);
+                let options = options.application_name(name).statement_cache_capacity(STATEMENTS);
                 Ok(Self::Postgres(Box::new(options.disable_statement_logging())))
             }
         }

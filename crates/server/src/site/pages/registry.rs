@@ -10,7 +10,7 @@ use bangfu_policy::model::{Entity, Pack, Register, RegisterId, RegisterKind, Rig
 use bangfu_registry::exchange::export::Form;
 use bangfu_registry::exchange::table_schema::{self, Content};
 use bangfu_registry::exchange::template::{self, WorkbookError};
-use bangfu_registry::store::{Bearer, RecordId};
+use bangfu_registry::store::{Bearer, Owner, RecordId};
 use bangfu_registry::views::excused::Excused;
 use bangfu_registry::views::file::{self, Fact, Material};
 use bangfu_registry::views::problems;
@@ -307,15 +307,19 @@ async fn fetch_children(
     fact: Option<&Fact>,
 ) -> Result<BTreeMap<u16, Vec<Fact>>, PageError> {
     let mut children = BTreeMap::new();
-    for (n, register) in site.pack.registers.iter().enumerate() {
-        if register.parent == entity {
-            let id = RegisterId(n as u16);
-            if let Some(fact) = fact {
-                children.insert(id.0, site.facts.children(id, fact).await?);
-            }
-        }
+    let Some(fact) = fact else { return Ok(children) };
+    let below = below(site, |register| register.parent == entity);
+    children.extend(below.iter().map(|id| (id.0, Vec::new())));
+    for id in site.facts.filled(&below, &Owner::Record(RecordId(fact.row))).await? {
+        children.insert(id.0, site.facts.children(id, fact).await?);
     }
     Ok(children)
+}
+
+/// Registers that fit.
+fn below(site: &Shared, fits: impl Fn(&Register) -> bool) -> Vec<RegisterId> {
+    let all = site.pack.registers.iter().enumerate();
+    all.filter(|(_, register)| fits(register)).map(|(n, _)| RegisterId(n as u16)).collect()
 }
 
 /// Records of a register that a division's file shows at once.
@@ -324,11 +328,8 @@ const KEPT: u64 = 5;
 /// The registers whose records lie in a division itself: how many, and the first of them.
 async fn kept(site: &Shared, visit: &Visit, entity: Entity, code: &str) -> Result<Vec<serde_json::Value>, PageError> {
     let mut found = Vec::new();
-    for (n, register) in site.pack.registers.iter().enumerate() {
-        if register.parent != entity || register.kind != RegisterKind::Entity {
-            continue;
-        }
-        let id = RegisterId(n as u16);
+    let own = below(site, |register| register.parent == entity && register.kind == RegisterKind::Entity);
+    for id in site.facts.filled(&own, &Owner::Division(code.to_owned())).await? {
         let query = BTreeMap::from([("limit".to_owned(), KEPT.to_string())]);
         let listing = listing::parse(&site.pack, id, code, &query);
         let listing = listing.map_err(|error| PageError::BadRequest(error.to_string()))?;
@@ -349,12 +350,11 @@ pub async fn division(site: Shared, visit: Visit, Path(code): Path<String>) -> P
     let pack = &site.pack;
     let entity = Entity::Level(level);
     let mut children = BTreeMap::new();
-    for (n, register) in pack.registers.iter().enumerate() {
-        // Its units (households of a village) have a list of their own.
-        if register.parent == entity && register.kind != RegisterKind::Entity {
-            let id = RegisterId(n as u16);
-            children.insert(id.0, site.facts.of_division(id, &code).await?);
-        }
+    // Its units (households of a village) have a list of their own.
+    let own = below(&site, |register| register.parent == entity && register.kind != RegisterKind::Entity);
+    children.extend(own.iter().map(|id| (id.0, Vec::new())));
+    for id in site.facts.filled(&own, &Owner::Division(code.clone())).await? {
+        children.insert(id.0, site.facts.of_division(id, &code).await?);
     }
     let material = Material {
         pack,
