@@ -28,4 +28,5 @@ pub mod reference;
 pub mod results;
 pub mod rule;
 pub mod snapshot;
+mod told;
 pub mod what_if;

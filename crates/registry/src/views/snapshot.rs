@@ -19,6 +19,7 @@ use super::books::Shelf;
 use super::figures::Language;
 use super::matching::{self, Values};
 use super::results::Results;
+use super::told::Told;
 
 /// All records that the rules read, with a way from a key to its row.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ pub struct Snapshot {
     baseline: OnceLock<Baseline>,
     books: Shelf,
     matching: OnceLock<Values>,
+    told: Told<Explanation>,
 }
 
 impl Snapshot {
@@ -54,7 +56,7 @@ impl Snapshot {
             .collect();
         let parents = frame.tables.keys().filter_map(|entity| Some((*entity, pack.parent(*entity)?))).collect();
         let (baseline, matching, books) = (OnceLock::new(), OnceLock::new(), Shelf::default());
-        Self { frame, by_key, parents, baseline, books, matching }
+        Self { frame, by_key, parents, baseline, books, matching, told: Told::default() }
     }
 
     /// Row of a record or division.
@@ -138,7 +140,8 @@ impl Snapshot {
         language: Language,
     ) -> Result<Option<Explanation>, EvaluationError> {
         let Some(row) = self.row(entity, key) else { return Ok(None) };
-        explain::explain(pack, &self.frame, entity, row, variable, &[], language.id()).map(Some)
+        let make = || explain::explain(pack, &self.frame, entity, row, variable, &[], language.id());
+        self.told.get((entity, row, variable, language.id()), make).map(Some)
     }
 
     /// Whether these are the records of a run: what-if compares row by row.
