@@ -132,7 +132,7 @@ fn register(pack: &Pack, name: &str, place: &Place, node: &Node, report: &mut Re
                 report.say(place, format!("`{}` is secret", field.id), "choose records by a field that is not");
             }
             Set::Today | Set::Entered(_) => {
-                report.say(place, format!("`{}: today` is another value every day", field.id), "write a day")
+                report.say(place, format!("`{}: today` is another value every day", field.id), "write a day");
             }
             Set::Value(value) => filter.push((at, Some(value))),
             Set::Nothing => filter.push((at, None)),

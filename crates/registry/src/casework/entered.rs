@@ -24,7 +24,9 @@ pub fn of<'e>(procedure: &Procedure, events: impl IntoIterator<Item = &'e CaseEv
         // A step that is done again leaves nothing of what was entered before.
         if ["done", "vote"].contains(&event.act.as_str()) {
             let asked = procedure.steps.get(event.step).map(|step| step.asked.as_slice()).unwrap_or_default();
-            asked.iter().for_each(|asked| drop(all.remove(&asked.key)));
+            for asked in asked {
+                all.remove(&asked.key);
+            }
         }
         all.extend(given.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())));
     }

@@ -115,17 +115,12 @@ pub(super) async fn of(
             Some(RegisterKind::Entity) | None => None,
             Some(_) => children(&reader, case, effect.register).await?.into_iter().find(|one| one.period == period),
         };
-        match there {
-            Some(one) => follows.extend(update(&one, values)),
-            None => {
-                let values = setting.keyed(case, effect.register, values, n);
-                follows.push(Follows::Insert(New {
-                    register: effect.register,
-                    owner: Some(own.clone()),
-                    period,
-                    values,
-                }));
-            }
+        if let Some(one) = there {
+            follows.extend(update(&one, values));
+        } else {
+            let (register, owner) = (effect.register, Some(own.clone()));
+            let values = setting.keyed(case, register, values, n);
+            follows.push(Follows::Insert(New { register, owner, period, values }));
         }
     }
     if let Some(moves) = &effects.moves {

@@ -65,7 +65,7 @@ pub(crate) async fn session(driver: &Driver, profile: &std::path::Path, phone: b
     options.add_arg(&format!("--user-data-dir={}", profile.display())).unwrap();
     let browser = WebDriver::new(format!("http://127.0.0.1:{}", driver.port), options).await.unwrap();
     // A long page keeps axe busy for more than the usual half a minute where other tests run beside it.
-    browser.set_script_timeout(std::time::Duration::from_secs(240)).await.unwrap();
+    browser.set_script_timeout(std::time::Duration::from_mins(4)).await.unwrap();
     browser
 }
 

@@ -23,7 +23,7 @@ use super::desk::book;
 use super::fixture::{Answer, get, now, open, registry, send, session_as, session_of, widest};
 
 /// Routes that answer with a file or data, not with a page; and those to another provider, which the tests of that walk.
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "/healthz",
     "/sign-in/oidc",
     "/assets/",
