@@ -11,7 +11,7 @@ use bangfu_registry::store::{Actor, Held, Scope};
 use bangfu_registry::views::figures::iso_day;
 use bangfu_server::site::Site;
 
-use super::cases::{Person, cannot, households, papers, procedure};
+use super::cases::{Person, cannot, complete, households, papers, procedure};
 use super::fixture::{get, now, open, registry, send, session_as, signed_in_as};
 
 /// Somebody with a session, in a role at a division.
@@ -60,7 +60,7 @@ async fn a_deputy_acts_under_both_names_and_is_barred_by_both() {
     let at = now();
     // What the deputy did for the clerk, neither of them checks.
     let id = deputy.desk(at).open(&split.id, &Subject::Record(one), Grounds::default()).await.unwrap();
-    let case = deputy.desk(at).act(id, 1, Act::Done, &papers(2), None).await.unwrap();
+    let case = deputy.desk(at).act(id, 1, Act::Done, &complete(&site, &deputy, id).await, None).await.unwrap();
     let event = site.store.reader(&Scope::everything()).case_events(id).await.unwrap().remove(0);
     let name = format!("{} for {} (village_clerk {village})", officer.who.login, clerk.who.login);
     assert_eq!((event.actor, event.account), (name, officer.who.account));
@@ -73,7 +73,8 @@ async fn a_deputy_acts_under_both_names_and_is_barred_by_both() {
     assert_eq!(cannot(check(&deputy, &case).await), Cannot::Same);
     // What the clerk did, the deputy does not check for them either.
     let id = clerk_itself.desk(at).open(&split.id, &Subject::Record(other), Grounds::default()).await.unwrap();
-    let case = clerk_itself.desk(at).act(id, 1, Act::Done, &papers(2), None).await.unwrap();
+    let case =
+        clerk_itself.desk(at).act(id, 1, Act::Done, &complete(&site, &clerk_itself, id).await, None).await.unwrap();
     assert_eq!(cannot(check(&deputy, &case).await), Cannot::Same);
     let committee = Person::named(&site, "village_committee", &village).await;
     assert!(check(&committee, &case).await.is_ok());

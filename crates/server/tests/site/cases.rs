@@ -94,6 +94,13 @@ async fn filled(site: &Site, person: &Person, case: &CaseFile, step: &Step) -> B
     all
 }
 
+/// Papers and entries of the step that a case is at.
+pub(crate) async fn complete(site: &Site, person: &Person, id: i64) -> With {
+    let case = again(site, id).await;
+    let step = &procedure(site, &case.procedure).steps[case.step];
+    With { entered: filled(site, person, &case, step).await, ..papers(step.evidence.len()) }
+}
+
 /// Does the step that a case is at as it should be done.
 pub(crate) async fn proceed(
     site: &Site,
@@ -105,8 +112,7 @@ pub(crate) async fn proceed(
     // Of several who hold the role another one for each step.
     let person = format!(".{}", case.step);
     let person = Person::new(site, actor_of(site, procedure, case.step), &case.division, &person).await;
-    let mut with = papers(step.evidence.len());
-    with.entered = filled(site, &person, case, step).await;
+    let mut with = complete(site, &person, case.id).await;
     let act = match step.kind {
         StepKind::Vote => {
             with.votes = Some(Votes { entitled: 30, present: 27, yes: 25 });
@@ -318,8 +324,7 @@ async fn who_did_a_step_does_not_check_it() {
     let clerk = Person::named(&site, "village_clerk", &village).await;
     let at = now();
     let id = clerk.desk(at).open(&definition.id, &Subject::Record(household), Grounds::default()).await.unwrap();
-    let mut with = papers(2);
-    with.entered = filled(&site, &clerk, &again(&site, id).await, &definition.steps[0]).await;
+    let with = complete(&site, &clerk, id).await;
     let case = clerk.desk(at).act(id, 1, Act::Done, &with, None).await.unwrap();
     let checked = clerk.desk(at).act(id, case.version, Act::Done, &papers(0), None).await;
     assert_eq!(cannot(checked), Cannot::Same);
