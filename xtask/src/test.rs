@@ -112,13 +112,15 @@ fn oidc_step(counts: &mut Counts) -> Result<()> {
 }
 
 /// Groups of the site's tests that are also run on PostgreSQL: all that read and write records.
-const ON_POSTGRES: [&str; 10] = [
+const ON_POSTGRES: [&str; 12] = [
     "site::access",
     "site::api",
     "site::cases",
     "site::desk",
+    "site::evidence",
     "site::exports",
     "site::keeping",
+    "site::moves",
     "site::pages",
     "site::public",
     "site::registers",
