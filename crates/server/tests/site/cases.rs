@@ -336,9 +336,13 @@ async fn who_did_a_step_does_not_check_it() {
 async fn subjects(site: &Site, procedure: &Procedure) -> Vec<Subject> {
     match procedure.subject {
         Entity::Register(register) => {
-            let query = ListQuery { limit: 40, ..ListQuery::default() };
+            // Not first in the village of other tests: some of what runs here takes records away from where they lie.
+            let village = &registry().await.village;
+            let query = ListQuery { limit: 200, ..ListQuery::default() };
             let page = site.store.reader(&Scope::everything()).list(register, &query).await.unwrap();
-            page.records.into_iter().map(Subject::Record).collect()
+            let mut records = page.records;
+            records.sort_by_key(|record| record.division == *village);
+            records.into_iter().take(40).map(Subject::Record).collect()
         }
         Entity::Level(level) => {
             let digits = site.pack.levels[level.index()].digits;
@@ -373,8 +377,9 @@ async fn every_procedure_of_the_pack_runs_to_its_end() {
                     break;
                 }
                 Ok(case) => ended = Err(format!("{:?} at {}", case.state, case.step)),
-                // Of this one everything is so already, or it has a case of another test: another one is taken.
-                Err(NotDone::Nothing | NotDone::Store(StoreError::CaseMoved(_))) => {
+                // Of this one everything is so already, it has a case of another test, or nobody is left in it: another
+                // one is taken.
+                Err(NotDone::Nothing | NotDone::Entered(_) | NotDone::Store(StoreError::CaseMoved(_))) => {
                     ended = Err("would change nothing on any subject".to_owned());
                 }
                 Err(error) => {
