@@ -280,7 +280,7 @@ impl Reader {
         rows.iter().map(|row| self.record(register, definition, row)).collect()
     }
 
-    /// Of some registers those that have records of an owner.
+    /// Of some registers those that are seen and have records of an owner, whom the caller found within the scope.
     ///
     /// # Errors
     /// The database refuses.
@@ -292,7 +292,8 @@ impl Reader {
             Owner::Division(_) => "_division",
         };
         let mut filled = Vec::new();
-        for some in registers.chunks(AT_ONCE) {
+        let seen: Vec<RegisterId> = registers.iter().copied().filter(|register| self.scope.sees(*register)).collect();
+        for some in seen.chunks(AT_ONCE) {
             let mut each = Vec::new();
             for register in some {
                 let table = schema::table(self.register(*register)?);

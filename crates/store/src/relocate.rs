@@ -40,7 +40,12 @@ impl Change {
         }
         let side = |parent: Option<i64>, division: &str| json!({ "parent": parent, "division": division });
         let body = json!({ "before": side(old_parent, &old), "after": side(parent.map(|id| id.0), &new) });
-        self.enter("move", &definition.id, Some(id), &old, body.to_string()).await
+        self.enter("move", &definition.id, Some(id), &old, body.to_string()).await?;
+        // Whoever looks after the new place reads entries of that place.
+        if old != new {
+            self.enter("move", &definition.id, Some(id), &new, body.to_string()).await?;
+        }
+        Ok(())
     }
 
     /// What belongs to a record, and cases, lie where it lies now.

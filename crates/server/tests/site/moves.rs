@@ -6,7 +6,7 @@ use bangfu_policy::model::Value;
 use bangfu_registry::casework::acts::NotDone;
 use bangfu_registry::casework::flow::Act;
 use bangfu_registry::casework::proposal::{Grounds, Subject};
-use bangfu_registry::store::{CaseFile, CaseState, Record, RecordId, Scope};
+use bangfu_registry::store::{CaseFile, CaseQuery, CaseState, Record, RecordId, Scope};
 use bangfu_server::site::Site;
 
 use super::cases::{Person, again, another_village, code, households, labels, papers, procedure, proceed, run};
@@ -49,6 +49,13 @@ async fn to_the_end(site: &Site, id: &str, subject: &Record, entered: &[(&str, S
     Ok(case)
 }
 
+/// The case of a procedure about a household.
+async fn waiting(site: &Site, household: &Record, procedure: &str) -> CaseFile {
+    let subject = Some(("household".to_owned(), Some(household.id.0)));
+    let query = CaseQuery { subject, procedure: procedure.to_owned(), limit: 1, ..CaseQuery::default() };
+    site.store.reader(&Scope::everything()).cases(&query).await.unwrap().0.remove(0)
+}
+
 /// Households of a village of which others leave alone those with at least so many members.
 async fn with_members(site: &Site, all: &[Record], least: usize) -> Record {
     for record in all {
@@ -71,14 +78,7 @@ async fn a_household_is_split_and_joined_again() {
     let Err(NotDone::Entered(wrong)) = wrong else { panic!("{wrong:?}") };
     assert_eq!(wrong.iter().map(|wrong| wrong.field.as_str()).collect::<Vec<_>>(), ["person", "new.head_name"]);
     // The case that was opened waits at its first step.
-    let reader = site.store.reader(&Scope::everything());
-    let query = bangfu_registry::store::CaseQuery {
-        subject: Some(("household".to_owned(), Some(old.id.0))),
-        procedure: "household_split".to_owned(),
-        limit: 5,
-        ..Default::default()
-    };
-    let open_case = reader.cases(&query).await.unwrap().0.remove(0);
+    let open_case = waiting(&site, &old, "household_split").await;
     let clerk = Person::named(&site, "village_clerk", &village).await;
     let with = || {
         let mut with = papers(2);
@@ -135,13 +135,7 @@ async fn a_household_moves_with_everything_that_belongs_to_it() {
         assert!(refused.to_string().contains(words), "{refused}");
     }
     let reader = site.store.reader(&Scope::everything());
-    let query = bangfu_registry::store::CaseQuery {
-        subject: Some(("household".to_owned(), Some(old.id.0))),
-        procedure: "household_move".to_owned(),
-        limit: 5,
-        ..Default::default()
-    };
-    let id = reader.cases(&query).await.unwrap().0.remove(0).id;
+    let id = waiting(&site, &old, "household_move").await.id;
     // Another case about it goes along.
     let clerk = Person::named(&site, "village_clerk", &village).await;
     let subject = Subject::Record(old.clone());
@@ -165,9 +159,11 @@ async fn a_household_moves_with_everything_that_belongs_to_it() {
     assert_eq!((again(&site, other).await.division, again(&site, id).await.division), (to.clone(), to.clone()));
     assert!(households(&site, &to).await.iter().any(|one| one.id == old.id));
     assert!(households(&site, &village).await.iter().all(|one| one.id != old.id));
-    // It is told on its file, also to those who have it now.
-    let told = reader.told(old.register, old.id).await.unwrap();
-    assert!(told.iter().any(|entry| entry.action == "move" && entry.body.contains(&to)), "{told:?}");
+    // Both places are told.
+    for place in [&to, &village] {
+        let told = site.store.reader(&Scope::division(place)).told(old.register, old.id).await.unwrap();
+        assert!(told.iter().any(|entry| entry.action == "move" && entry.body.contains(&to)), "{place}: {told:?}");
+    }
     site.store.verify_journal().await.unwrap();
 }
 
