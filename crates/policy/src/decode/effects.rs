@@ -188,8 +188,13 @@ impl Reading<'_> {
         if other.is_some_and(|other| other != step) {
             let words = format!("`{key}` is entered at two steps");
             self.report.say(place, words, "name the same step in both places");
-        } else if let Some(found) = self.steps.get_mut(step).filter(|_| other.is_none()) {
-            found.asked.push(Asked { key, what, optional });
+            return;
+        }
+        let Some(found) = self.steps.get_mut(step) else { return };
+        match found.asked.iter_mut().find(|asked| asked.key == key) {
+            // Where one of two places needs it, it may not be left empty.
+            Some(asked) => asked.optional &= optional,
+            None => found.asked.push(Asked { key, what, optional }),
         }
     }
 

@@ -2,7 +2,7 @@
 //! back is entered anew.
 
 use bangfu_policy::model::{Asked, Entity, Pack, Procedure, RegisterId, Value, Wanted, text_in};
-use bangfu_store::{CaseEvent, CaseFile, Record, RecordId, StoreError};
+use bangfu_store::{CaseEvent, CaseFile, Reader, Record, RecordId, Scope, StoreError};
 use serde_json::{Map, Value as Json, json};
 
 use super::acts::NotDone;
@@ -66,14 +66,23 @@ pub fn records(entered: &Entered, key: &str) -> Vec<RecordId> {
     ids.into_iter().flatten().filter_map(Json::as_i64).map(RecordId).collect()
 }
 
-/// The records of a subject among which some are chosen.
+/// The records of a subject among which some are chosen, as far as they are seen.
 ///
 /// # Errors
 /// The store fails.
 pub async fn choices(facts: &Facts, case: &CaseFile, register: RegisterId) -> Result<Vec<Record>, StoreError> {
+    children(facts.reader(), case, register).await
+}
+
+/// Records of a register that belong to the subject of a case.
+pub(super) async fn children(
+    reader: &Reader,
+    case: &CaseFile,
+    register: RegisterId,
+) -> Result<Vec<Record>, StoreError> {
     match case.record {
-        Some(id) => facts.reader().children(register, RecordId(id)).await,
-        None => facts.reader().of_division(register, &case.division).await,
+        Some(id) => reader.children(register, RecordId(id)).await,
+        None => reader.of_division(register, &case.division).await,
     }
 }
 
@@ -132,7 +141,7 @@ async fn one(
             Ok(Ok(json!(ids)))
         }
         Wanted::Place(Entity::Level(level)) => {
-            let known = facts.store().reader(&bangfu_store::Scope::everything()).divisions().await?;
+            let known = facts.store().reader(&Scope::everything()).divisions().await?;
             let there = known.binary_search_by(|division| division.code.as_str().cmp(text)).is_ok();
             if !there || pack.level_of_code(text) != Some(level) {
                 return Ok(Err(say(language, "没有此行政区划", "there is no such division")));

@@ -7,7 +7,7 @@ use bangfu_store::{CaseFile, Change, Owner, Reader, Record, RecordId, Scope, Sto
 use serde_json::Value as Json;
 
 use super::acts::{Desk, NotDone};
-use super::entered::{self, Entered};
+use super::entered::{self, Entered, children};
 use super::proposal::Subject;
 
 type Values = Vec<(u16, Option<Value>)>;
@@ -191,13 +191,6 @@ fn copied(pack: &Pack, record: &Record) -> Values {
     let fields = register.fields.iter().enumerate().zip(&record.values);
     let open = fields.filter(|((n, field), _)| !field.secret && !field.unique && register.key != Some(*n as u16));
     open.map(|((n, _), value)| (n as u16, value.clone())).collect()
-}
-
-async fn children(reader: &Reader, case: &CaseFile, register: RegisterId) -> Result<Vec<Record>, StoreError> {
-    match case.record {
-        Some(id) => reader.children(register, RecordId(id)).await,
-        None => reader.of_division(register, &case.division).await,
-    }
 }
 
 /// An update of what is not so already.
