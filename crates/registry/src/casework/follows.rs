@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bangfu_policy::model::{Destination, Entity, Moves, Pack, Procedure, RegisterId, RegisterKind, Set, Value};
-use bangfu_store::{CaseFile, Change, Owner, Reader, Record, RecordId, Scope, StoreError};
+use bangfu_store::{CaseFile, Change, Owner, Reader, Record, RecordId, Scope};
 use serde_json::Value as Json;
 
 use super::acts::{Desk, NotDone};
