@@ -12,7 +12,7 @@ use bangfu_registry::store::{Account, Actor, Held, Scope, Store};
 use bangfu_server::site::access::{Access, Denied, allowed};
 use bangfu_server::site::{self, Shared, Site};
 
-use super::fixture::{Answer, addresses, get, now, open, registry, send, session_at, signed_in_as};
+use super::fixture::{Answer, addresses, get, now, open, registry, send, session_at, signed_in_as, still};
 
 pub(super) const PASSWORD: &str = "seven words nobody else would put together";
 
@@ -21,7 +21,10 @@ pub(super) fn role<'p>(site: &'p Site, id: &str) -> &'p Role {
 }
 
 async fn as_role(id: &str, division: &str) -> Router {
-    let site = open().await;
+    as_role_on(open().await, id, division).await
+}
+
+async fn as_role_on(site: Site, id: &str, division: &str) -> Router {
     let session = session_at(&site, role(&site, id), division).await;
     signed_in_as(site, session)
 }
@@ -130,8 +133,8 @@ async fn nobody_gets_anything_but_what_is_public() {
 async fn a_clerk_sees_the_village_and_nothing_beside_it() {
     let registry = registry().await;
     let own = &registry.village;
-    let clerk = as_role("village_clerk", own).await;
-    let site = open().await;
+    let clerk = as_role_on(still().await, "village_clerk", own).await;
+    let site = still().await;
     let reader = site.store.reader(&Scope::everything());
     let household = site.pack.register("household").unwrap();
     let query = bangfu_registry::store::ListQuery { limit: 10_000, ..Default::default() };

@@ -9,7 +9,7 @@ use bangfu_policy::books::Book;
 use bangfu_policy::model::Variable;
 use serde_json::Value as Json;
 
-use super::fixture::{get, registry, router, send};
+use super::fixture::{get, registry, router, send, signed_in, still};
 use super::shape::Shapes;
 
 async fn json(router: &Router, address: &str) -> Json {
@@ -155,7 +155,7 @@ async fn every_answer_has_the_shape_that_is_described() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_follow_one_another_until_all_records_were_there() {
-    let router = router().await;
+    let router = signed_in(still().await).await;
     for register in &registry().await.pack.registers {
         let base = format!("/api/v1/registers/{}/records", register.id);
         let first = json(&router, &format!("{base}?division=150421&limit=1&count=true")).await;

@@ -6,7 +6,7 @@ use bangfu_registry::views::boards;
 use bangfu_registry::views::figures::Language;
 use bangfu_registry::views::matching::{Matching, Side};
 
-use super::fixture::{everything, get, open, registry, router};
+use super::fixture::{everything, get, registry, router, still};
 
 const ROOT: &str = "15";
 
@@ -16,7 +16,7 @@ fn number(text: &str) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stages_add_up_to_the_register_and_marks_to_the_month() {
-    let site = open().await;
+    let site = still().await;
     let mut seen = 0;
     for view in &registry().await.pack.views {
         match view.kind {
@@ -54,7 +54,7 @@ async fn stages_add_up_to_the_register_and_marks_to_the_month() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pair_has_the_same_points_from_both_sides() {
     let pack = &registry().await.pack;
-    let site = open().await;
+    let site = still().await;
     let snapshot = site.snapshot.as_deref().unwrap();
     let values = snapshot.matching(pack).unwrap();
     let mut pairs = 0;

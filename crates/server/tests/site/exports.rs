@@ -8,7 +8,7 @@ use bangfu_policy::model::RegisterId;
 use bangfu_rules::needs::Needs;
 use serde_json::Value as Json;
 
-use super::fixture::{everything, get, registry, router};
+use super::fixture::{everything, get, registry, router, signed_in, still};
 
 /// Files of an archive by path.
 fn unpack(bytes: &[u8]) -> BTreeMap<String, String> {
@@ -95,8 +95,8 @@ fn checked(bytes: &[u8]) -> BTreeMap<String, usize> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_data_package_of_every_register_keeps_its_own_schema() {
-    let router = router().await;
-    let site = super::fixture::open().await;
+    let site = still().await;
+    let router = signed_in(still().await).await;
     for (n, register) in registry().await.pack.registers.iter().enumerate() {
         let address = format!("/registry/{}/export.zip?division=150421", register.id);
         let answer = get(&router, &address, "lang=en").await;
@@ -110,7 +110,7 @@ async fn the_data_package_of_every_register_keeps_its_own_schema() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_filtered_package_holds_only_what_belongs_to_the_records_found() {
-    let router = router().await;
+    let router = signed_in(still().await).await;
     let all = checked(&get(&router, "/registry/household/export.zip?division=150421", "").await.bytes);
     let some = checked(&get(&router, "/registry/household/export.zip?division=150421&f.kind=01", "").await.bytes);
     assert!(some["household"] > 0 && some["household"] < all["household"]);
@@ -126,7 +126,8 @@ async fn a_filtered_package_holds_only_what_belongs_to_the_records_found() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parquet_of_all_registers_is_a_snapshot() {
-    let router = router().await;
+    let site = still().await;
+    let router = signed_in(still().await).await;
     let pack = &registry().await.pack;
     let folder = tempfile::tempdir().unwrap();
     let mut secret = 0;
@@ -141,7 +142,6 @@ async fn parquet_of_all_registers_is_a_snapshot() {
     }
     assert!(secret > 0, "the pack has secret fields, which snapshots have not");
     let reading = bangfu_rules::snapshot::read(folder.path(), pack, &Needs::all(pack), 17_166).unwrap();
-    let site = super::fixture::open().await;
     for (n, register) in pack.registers.iter().enumerate() {
         let Some(rows) = reading.rows.get(&register.id) else { continue };
         assert_eq!(*rows, everything(&site).count(RegisterId(n as u16), "15").await.unwrap(), "{}", register.id);

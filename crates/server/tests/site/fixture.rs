@@ -49,6 +49,7 @@ pub(crate) struct Registry {
 }
 
 static REGISTRY: OnceCell<Registry> = OnceCell::const_new();
+static STILL: OnceCell<Registry> = OnceCell::const_new();
 
 /// The registry of all tests.
 pub(crate) async fn registry() -> &'static Registry {
@@ -211,6 +212,11 @@ pub(crate) async fn router() -> Router {
     signed_in(open().await).await
 }
 
+/// The same records where no test changes any: for tests that compare two looks.
+pub(crate) async fn still() -> Site {
+    open_on(STILL.get_or_init(make).await, AS_OF, "results").await
+}
+
 /// The pages of a site as somebody sees them who sees and changes everything: requests without a session get theirs.
 pub(crate) async fn signed_in(site: Site) -> Router {
     let session = session_of(&site, widest(&site.pack)).await;
@@ -283,18 +289,17 @@ pub(crate) fn signed_in_as(site: Site, session: String) -> Router {
 
 /// See [`router`].
 pub(crate) async fn open() -> Site {
-    open_on(AS_OF, "results").await
+    open_on(registry().await, AS_OF, "results").await
 }
 
 /// The same site seven years later.
 pub(crate) async fn open_later() -> Site {
     let registry = registry().await;
     determine(registry.folder.path(), &registry.pack, LATER, "later");
-    open_on(LATER, "later").await
+    open_on(registry, LATER, "later").await
 }
 
-async fn open_on(today: i32, results: &str) -> Site {
-    let registry = registry().await;
+async fn open_on(registry: &Registry, today: i32, results: &str) -> Site {
     let store = store(registry.folder.path(), &registry.pack).await;
     let folder = registry.folder.path();
     let sources = Sources {

@@ -2,7 +2,7 @@
 
 use axum::http::{StatusCode, header};
 
-use super::fixture::{BANNERS, addresses, get, router};
+use super::fixture::{BANNERS, addresses, get, router, signed_in, still};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_answers_in_both_languages() {
@@ -182,7 +182,7 @@ async fn a_missing_income_is_cannot_tell_and_says_what_is_missing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exports_hold_what_the_list_shows() {
-    let router = router().await;
+    let router = signed_in(still().await).await;
     let list = get(&router, "/registry/household?division=150421&limit=20", "lang=en").await.text;
     let csv = get(&router, "/registry/household/export.csv?division=150421&limit=20", "lang=en").await;
     assert_eq!(csv.headers.get(header::CONTENT_TYPE).unwrap(), "text/csv; charset=utf-8");

@@ -13,7 +13,7 @@ use bangfu_registry::store::divisions::Division;
 use bangfu_registry::store::{CaseFile, CaseState, ListQuery, Owner, Record, Scope};
 use bangfu_server::site::{self, Site, Sources};
 
-use super::fixture::{get, now, open, open_later, pack_folder, registry, send, store};
+use super::fixture::{get, now, open, open_later, pack_folder, registry, send, still, store};
 use super::public::registry_case;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -55,7 +55,7 @@ fn first_table(text: &str) -> Vec<Vec<String>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn funds_and_projects_are_shown_as_the_pack_names_them() {
-    let site = open().await;
+    let site = still().await;
     let project = site.pack.register("project").unwrap();
     let everywhere = site.store.reader(&Scope::everything());
     let count = everywhere.count(project, &ListQuery::default()).await.unwrap();
