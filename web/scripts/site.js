@@ -19,3 +19,20 @@ document.addEventListener("input", (event) => {
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) window.print();
 });
+
+// Grounds are long and seldom all read: a file fetches those that are opened from their own page.
+document.addEventListener(
+  "toggle",
+  async (event) => {
+    const details = event.target;
+    const from = details.dataset?.fill;
+    if (!from || !details.open) return;
+    delete details.dataset.fill;
+    const answer = await fetch(from).catch(() => null);
+    const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+    const why = page && page.querySelector("[data-why]");
+    if (why) details.querySelector("p").before(why);
+    else details.dataset.fill = from;
+  },
+  true,
+);

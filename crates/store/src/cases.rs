@@ -1,5 +1,6 @@
 //! Cases: what they are about, how far they are, and everything that was done on them.
 
+use bangfu_policy::model::{Entity, Pack, RegisterId, RegisterKind};
 use serde::Serialize;
 use serde_json::json;
 
@@ -296,25 +297,23 @@ impl Reader {
     ///
     /// # Errors
     /// The database refuses.
-    pub async fn last_change(
-        &self,
-        register: bangfu_policy::model::RegisterId,
-        record: i64,
-    ) -> Result<i64, StoreError> {
-        use bangfu_policy::model::{Entity, RegisterKind};
-        let pack = &self.store.pack;
-        let attached = pack.registers.iter().filter(|other| {
-            other.parent == Entity::Register(register) && other.kind != RegisterKind::Entity && !other.kept_by_system()
-        });
-        let own = pack.registers.get(register.index());
-        let mut parts: Vec<String> = attached
-            .map(|other| format!("select max(_changed) as c from {} where _parent = ?1", crate::schema::table(other)))
-            .collect();
-        parts.extend(own.map(|own| format!("select _changed as c from {} where _id = ?1", crate::schema::table(own))));
-        let text = format!("select coalesce(max(c), 0) from ({}) as parts", parts.join(" union all "));
-        let row = sql(text).bind(record).fetch_one(&self.store.readers).await?;
-        Ok(row.try_get(0)?)
+    pub async fn last_change(&self, register: RegisterId, record: i64) -> Result<i64, StoreError> {
+        let text = last_change(&self.store.pack, register);
+        Ok(sql(text).bind(record).fetch_one(&self.store.readers).await?.try_get(0)?)
     }
+}
+
+/// Asks for the journal entry that last changed a record or what is attached to it.
+fn last_change(pack: &Pack, register: RegisterId) -> String {
+    let attached = pack.registers.iter().filter(|other| {
+        other.parent == Entity::Register(register) && other.kind != RegisterKind::Entity && !other.kept_by_system()
+    });
+    let own = pack.registers.get(register.index());
+    let mut parts: Vec<String> = attached
+        .map(|other| format!("select max(_changed) as c from {} where _parent = ?1", crate::schema::table(other)))
+        .collect();
+    parts.extend(own.map(|own| format!("select _changed as c from {} where _id = ?1", crate::schema::table(own))));
+    format!("select coalesce(max(c), 0) from ({}) as parts", parts.join(" union all "))
 }
 
 impl Change {
@@ -407,5 +406,24 @@ impl Change {
             "note": done.note, "body": serde_json::from_str::<serde_json::Value>(&done.body).unwrap_or_default(),
         });
         self.enter("act", "@case", None, &case.division, body.to_string()).await
+    }
+
+    /// See [`Reader::last_change`]; with what this change did.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn last_change(&mut self, register: RegisterId, record: i64) -> Result<i64, StoreError> {
+        let text = last_change(&self.store.pack, register);
+        Ok(sql(text).bind(record).fetch_one(&mut *self.connection).await?.try_get(0)?)
+    }
+
+    /// Replaces what an open case proposes, because what was done on it changed the facts itself.
+    ///
+    /// # Errors
+    /// The database refuses.
+    pub async fn propose(&mut self, case: i64, proposal: &str) -> Result<(), StoreError> {
+        let told = sql("update case_file set proposal = ? where id = ?").bind(proposal).bind(case);
+        told.execute(&mut *self.connection).await?;
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What completing a case does to the registry, and what is entered at its steps for that.
+//! What completing a case, or a step of it, does to the registry, and what is entered at its steps for that.
 
 use super::boards::nearest_of;
 use super::cursor::{Cursor, Report};
@@ -6,7 +6,7 @@ use super::procedures::named_fields;
 use super::tree::{Data, Node};
 use crate::model::{
     Asked, Destination, Effect, Effects, Entity, Field, FieldType, Moves, Pack, RegisterId, RegisterKind, Set, Step,
-    Wanted,
+    StepKind, Wanted,
 };
 use crate::value::parse;
 
@@ -15,10 +15,15 @@ struct Reading<'a> {
     pack: &'a Pack,
     subject: Option<Entity>,
     steps: &'a mut Vec<Step>,
+    /// The step that has these effects; `None`: completing has.
+    at: Option<usize>,
     report: &'a mut Report,
 }
 
-/// `then`, `adds`, `ends` and `moves` of a procedure.
+/// Effects that a step may have.
+pub(super) const AT_STEPS: [&str; 3] = ["then", "adds", "ends"];
+
+/// `then`, `adds`, `ends` of steps, and with `moves` of the procedure.
 pub(super) fn read(
     pack: &Pack,
     subject: Option<Entity>,
@@ -26,13 +31,25 @@ pub(super) fn read(
     cursor: &mut Cursor<'_>,
     report: &mut Report,
 ) -> Effects {
-    let mut reading = Reading { pack, subject, steps, report };
-    Effects {
-        then: cursor.node("then").map(|node| reading.then(node)).unwrap_or_default(),
-        adds: cursor.node("adds").map(|node| reading.records(node, "adds")).unwrap_or_default(),
-        ends: cursor.node("ends").map(|node| reading.records(node, "ends")).unwrap_or_default(),
-        moves: cursor.node("moves").and_then(|node| reading.moves(node)),
+    let mut reading = Reading { pack, subject, steps, at: None, report };
+    for node in cursor.list("steps") {
+        // What is wrong with the step itself was said before.
+        let Data::Map(entries) = &node.data else { continue };
+        let id = entries.iter().find(|(key, ..)| key == "id").and_then(|(_, _, node)| node.scalar_text());
+        reading.at = reading.steps.iter().position(|step| Some(&step.id) == id.as_ref());
+        let Some(mut inner) = Cursor::new(node, "a step", reading.report) else { continue };
+        let effects = reading.effects(&mut inner);
+        if !effects.is_empty() && reading.at == Some(reading.steps.len() - 1) {
+            let advice = "write them under the procedure: its last step completes the case";
+            reading.report.say(&node.place, "the last step has effects of its own", advice);
+        }
+        if let Some(step) = reading.at.and_then(|at| reading.steps.get_mut(at)) {
+            step.effects = effects;
+        }
     }
+    reading.at = None;
+    let moves = cursor.node("moves").and_then(|node| reading.moves(node));
+    Effects { moves, ..reading.effects(cursor) }
 }
 
 impl Reading<'_> {
@@ -40,6 +57,32 @@ impl Reading<'_> {
         match self.subject {
             Some(Entity::Register(register)) => Some(register),
             _ => None,
+        }
+    }
+
+    fn effects(&mut self, cursor: &mut Cursor<'_>) -> Effects {
+        let [then, adds, ends] = AT_STEPS.map(|key| cursor.node(key));
+        Effects {
+            then: then.map(|node| self.then(node)).unwrap_or_default(),
+            adds: adds.map(|node| self.records(node, "adds")).unwrap_or_default(),
+            ends: ends.map(|node| self.records(node, "ends")).unwrap_or_default(),
+            moves: None,
+        }
+    }
+
+    /// A record that a case adds has all that its register requires.
+    fn complete(&mut self, register: RegisterId, set: &[(u16, Set)], place: &crate::model::Place) {
+        let Some(found) = self.pack.registers.get(register.index()) else { return };
+        // What an earlier step added is there, and of what there is only one it may be there before the case.
+        let mut before = self.steps.iter().take(self.at.unwrap_or(usize::MAX)).flat_map(|step| &step.effects.adds);
+        if before.any(|earlier| earlier.register == register) || found.kind != RegisterKind::Entity {
+            return;
+        }
+        let given = |at: usize| set.iter().any(|(field, _)| usize::from(*field) == at) || found.key == Some(at as u16);
+        let lacking = found.fields.iter().enumerate().find(|(at, field)| field.required && !given(*at));
+        if let Some((_, field)) = lacking {
+            let words = format!("a record of `{}` that is added needs `{}`", found.id, field.id);
+            self.report.say(place, words, "give it a value, or `{step: …}` to have it entered");
         }
     }
 
@@ -78,8 +121,11 @@ impl Reading<'_> {
                 _ => vec![node],
             };
             if key == "adds" {
-                let sets = several.iter().map(|node| self.fields(register, node, key, None));
-                all.extend(sets.map(|set| Effect { register, chosen: None, filter: Vec::new(), set }));
+                for node in several {
+                    let set = self.fields(register, node, key, None);
+                    self.complete(register, &set, &node.place);
+                    all.push(Effect { register, chosen: None, filter: Vec::new(), set });
+                }
                 continue;
             }
             for node in several {
@@ -171,6 +217,12 @@ impl Reading<'_> {
             let advice = nearest_of(name, known, "name a step of the procedure");
             self.report.say(place, format!("there is no step `{name}`"), advice);
         }
+        if let (Some(found), Some(at)) = (found, self.at)
+            && found > at
+        {
+            let advice = "name the step that has the effect, or one before it";
+            self.report.say(place, format!("`{name}` comes after what it is entered for"), advice);
+        }
         found
     }
 
@@ -212,6 +264,14 @@ impl Reading<'_> {
         for (name, place, node) in cursor.entries() {
             let Some((at, field)) = field_named(self.pack, register, name, place, self.report) else { continue };
             let Data::Map(_) = &node.data else {
+                if field.ty == FieldType::Date && node.scalar_text().as_deref() == Some("posted") {
+                    if self.at.and_then(|at| self.steps.get(at)).is_none_or(|step| step.kind != StepKind::Notice) {
+                        let advice = "write it under a step of kind `notice`";
+                        self.report.say(place, "only a notice is put up", advice);
+                    }
+                    set.push((at, Set::Posted));
+                    continue;
+                }
                 set.push((at, value(self.pack, field, node, self.report)));
                 continue;
             };

@@ -12,8 +12,8 @@ use super::tree::{Data, Node};
 use super::{effects, escalation};
 use crate::ir::Type;
 use crate::model::{
-    Asks, Entity, Field, FieldType, LevelId, Pack, Place, Procedure, RegisterId, Right, Role, RoleId, Rung, Step,
-    StepKind, VariableId,
+    Asks, Effects, Entity, Field, FieldType, LevelId, Pack, Place, Procedure, RegisterId, Right, Role, RoleId, Rung,
+    Step, StepKind, VariableId,
 };
 
 pub(super) fn roles(pack: &mut Pack, entries: &Entries<'_>, report: &mut Report) {
@@ -230,6 +230,10 @@ fn step(pack: &Pack, (ids, ladder): (&[String], &[Rung]), at: usize, node: &Node
     let back_to = cursor.text("back_to", report).and_then(|(name, place)| named(&name, place, report));
     let objection = cursor.text("objection", report).and_then(|(name, place)| named(&name, place, report));
     let own = cursor.node("escalates").map(|node| escalation::ladder(pack, node, report));
+    // They may ask at other steps, so they are read when all steps are known.
+    for key in effects::AT_STEPS {
+        cursor.node(key);
+    }
     cursor.finish(report);
     let escalates = escalation::above(pack, role?, own.as_deref().unwrap_or(ladder));
     Some(Step {
@@ -248,6 +252,7 @@ fn step(pack: &Pack, (ids, ladder): (&[String], &[Rung]), at: usize, node: &Node
         objection,
         escalates,
         asked: Vec::new(),
+        effects: Effects::default(),
     })
 }
 

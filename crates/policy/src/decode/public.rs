@@ -131,7 +131,7 @@ fn register(pack: &Pack, name: &str, place: &Place, node: &Node, report: &mut Re
             _ if field.secret => {
                 report.say(place, format!("`{}` is secret", field.id), "choose records by a field that is not");
             }
-            Set::Today | Set::Entered(_) => {
+            Set::Today | Set::Posted | Set::Entered(_) => {
                 report.say(place, format!("`{}: today` is another value every day", field.id), "write a day");
             }
             Set::Value(value) => filter.push((at, Some(value))),

@@ -45,25 +45,29 @@ pub enum Set {
     Nothing,
     /// This value.
     Value(Value),
-    /// The day on which the case completes.
+    /// The day on which the case completes, or the step is done that has the effect.
     Today,
+    /// The day on which the notice of the step was put up; left alone if none was.
+    Posted,
     /// What was entered at a step under this key ([`Asked::key`]); left alone if nothing was.
     Entered(String),
 }
 
 impl Set {
-    /// The value on a day (days since 1970-01-01); `entered` has what was entered. `None`: nothing was.
-    pub fn on(&self, day: i32, entered: impl Fn(&str) -> Option<Value>) -> Option<Option<Value>> {
+    /// The value on a day, where a notice was put up on another (days since 1970-01-01); `entered` has what was entered.
+    /// `None`: nothing was.
+    pub fn on(&self, day: i32, posted: Option<i32>, entered: impl Fn(&str) -> Option<Value>) -> Option<Option<Value>> {
         match self {
             Self::Nothing => Some(None),
             Self::Value(value) => Some(Some(value.clone())),
             Self::Today => Some(Some(Value::Integer(day.into()))),
+            Self::Posted => posted.map(|day| Some(Value::Integer(day.into()))),
             Self::Entered(key) => entered(key).map(Some),
         }
     }
 }
 
-/// What completing a case does to the registry.
+/// What completing a case, or a step of it, does to the registry.
 #[derive(Clone, Debug, Default)]
 pub struct Effects {
     /// Fields of the subject that are set: position of the field, value.
@@ -219,8 +223,10 @@ pub struct Step {
     pub objection: Option<usize>,
     /// Where a case goes up to when the step is overdue, from the lowest level up.
     pub escalates: Vec<Rung>,
-    /// What whoever does it enters, for what completing does.
+    /// What whoever does it enters, for what it or completing does.
     pub asked: Vec<Asked>,
+    /// What doing it does to the registry while the case goes on; moves nothing.
+    pub effects: Effects,
 }
 
 /// A role above that of a step, to which an overdue case goes up.

@@ -264,6 +264,12 @@ pub(super) struct Step {
     objection: Option<String>,
     /// Where a case goes up to when this step is overdue, instead of what the procedure says.
     escalates: Option<OneOrManyRungs>,
+    /// Fields of the subject that doing it sets.
+    then: Option<BTreeMap<String, Given>>,
+    /// Records of the subject that doing it adds, or adds to.
+    adds: Option<BTreeMap<String, AddsOrMany>>,
+    /// Records of the subject that doing it changes.
+    ends: Option<BTreeMap<String, EndsOrMany>>,
 }
 
 /// A role above that of a step, to which an overdue case goes up.

@@ -183,19 +183,34 @@ impl Desk<'_> {
             note: with.note.clone(),
             body: body.to_string(),
         };
-        let follows = match next.state {
-            CaseState::Done => {
+        let effects = flow::effects(procedure, &case, &next, act);
+        let follows = match effects {
+            Some(effects) => {
                 let all = entered::of(procedure, events.iter().chain([&done]));
-                follows::of(self, procedure, &case, &all).await?
+                follows::of(self, (procedure, effects), &case, &all).await?
             }
-            _ => Vec::new(),
+            None => Vec::new(),
         };
+        if next.state == CaseState::Done && follows.is_empty() && !procedure.effects.is_empty() {
+            return Err(NotDone::Nothing);
+        }
         let reason = format!("{} #{id}", procedure.id);
         let mut change = self.change(follows::reach(&case.division, &follows), &reason).await?;
         change.move_case(&next, &done).await?;
+        // What others changed since the look above is not to pass for what is done here.
+        if !follows.is_empty() && proposal::last_change(&mut change, procedure, &case).await? != frozen.changed {
+            return Err(refused(Cannot::Facts));
+        }
         let mut doing = Doing::new(&mut change);
         for effect in &follows {
             doing.apply(effect).await?;
+        }
+        if !follows.is_empty() && next.state == CaseState::Open {
+            let mut frozen = frozen;
+            follows::carry(self.pack(), &follows, &case, &mut frozen);
+            frozen.changed = proposal::last_change(&mut change, procedure, &case).await?;
+            next.proposal = serde_json::to_string(&frozen).map_err(StoreError::from)?;
+            change.propose(id, &next.proposal).await?;
         }
         change.commit().await?;
         next.version += 1;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bangfu_policy::model::{Calendar, Pack, Procedure, RoleId, Rung, Step, StepKind};
+use bangfu_policy::model::{Calendar, Effects, Pack, Procedure, RoleId, Rung, Step, StepKind};
 use bangfu_store::{CaseEvent, CaseFile, CaseState};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -328,6 +328,16 @@ pub fn after(
         Act::Urge => {}
     }
     Ok((next, body))
+}
+
+/// What an act that led from one state of a case to the next does to the registry.
+pub fn effects<'p>(procedure: &'p Procedure, case: &CaseFile, next: &CaseFile, act: Act) -> Option<&'p Effects> {
+    if next.state == CaseState::Done {
+        return Some(&procedure.effects);
+    }
+    // A meeting to which too few came is held again: its step is not done.
+    let done = matches!(act, Act::Done | Act::Vote) && next.state == CaseState::Open && next.step > case.step;
+    procedure.steps.get(case.step).filter(|_| done).map(|step| &step.effects).filter(|effects| !effects.is_empty())
 }
 
 /// Puts a case at a step; behind the last one it is done.

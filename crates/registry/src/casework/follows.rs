@@ -1,18 +1,20 @@
-//! What follows from completing a case, and doing it.
+//! What follows from completing a case or a step of it, and doing it.
 
 use std::collections::HashMap;
 
-use bangfu_policy::model::{Destination, Entity, Moves, Pack, Procedure, RegisterId, RegisterKind, Set, Value};
+use bangfu_policy::model::{
+    Destination, Effect, Effects, Entity, Moves, Pack, Procedure, RegisterId, RegisterKind, Set, Value,
+};
 use bangfu_store::{CaseFile, Change, Owner, Reader, Record, RecordId, Scope};
 use serde_json::Value as Json;
 
 use super::acts::{Desk, NotDone};
 use super::entered::{self, Entered, children};
-use super::proposal::Subject;
+use super::proposal::{Proposal, Subject, facts_of};
 
 type Values = Vec<(u16, Option<Value>)>;
 
-/// Something that follows from completing a case.
+/// Something that follows from completing a case or a step of it.
 pub(super) enum Follows {
     /// A record is changed.
     Update(Record, Values),
@@ -38,13 +40,15 @@ struct Setting<'a> {
     pack: &'a Pack,
     entered: &'a Entered,
     today: i32,
+    /// Day on which the notice of the step was put up.
+    posted: Option<i32>,
 }
 
 impl Setting<'_> {
     fn values(&self, register: RegisterId, sets: &[(u16, Set)]) -> Values {
         let value = |(field, set): &(u16, Set)| {
             let entered = |key: &str| entered::value(self.pack, self.entered, key, (register, *field));
-            Some((*field, set.on(self.today, entered)?))
+            Some((*field, set.on(self.today, self.posted, entered)?))
         };
         sets.iter().filter_map(value).collect()
     }
@@ -57,36 +61,35 @@ impl Setting<'_> {
         }
     }
 
-    /// Values of a new record; a key that is not among them is made of the subject's and the number of the case, and of
-    /// how many records there are before it.
-    fn keyed(&self, case: &CaseFile, register: RegisterId, mut values: Values, nth: usize) -> Values {
-        let key = self.pack.registers.get(register.index()).and_then(|definition| definition.key);
-        if let Some(key) = key.filter(|key| values.iter().all(|(field, _)| field != key)) {
-            let subject = case.name.rsplit(' ').next().filter(|name| !name.is_empty()).unwrap_or(&case.division);
-            let nth = if nth == 0 { String::new() } else { format!("-{nth}") };
-            values.push((key, Some(Value::Text(format!("{subject}C{}{nth}", case.id)))));
-        }
-        values
+    /// The key of a record that a case makes, where it is not among its values: made of the subject's and the number
+    /// of the case, and of how many records of the register there are before it.
+    fn key(&self, case: &CaseFile, register: RegisterId, values: &Values, nth: usize) -> Option<(u16, Option<Value>)> {
+        let key = self.pack.registers.get(register.index())?.key?;
+        let subject = case.name.rsplit(' ').next().filter(|name| !name.is_empty()).unwrap_or(&case.division);
+        let nth = if nth == 0 { String::new() } else { format!("-{nth}") };
+        let made = || (key, Some(Value::Text(format!("{subject}C{}{nth}", case.id))));
+        values.iter().all(|(field, _)| *field != key).then(made)
     }
 
     fn holds(&self, filter: &[(u16, Set)], record: &Record) -> bool {
         let value = |field: &u16| record.values.get(usize::from(*field)).cloned().flatten();
-        filter.iter().all(|(field, wanted)| Some(value(field)) == wanted.on(self.today, |_| None))
+        filter.iter().all(|(field, wanted)| Some(value(field)) == wanted.on(self.today, None, |_| None))
     }
 }
 
-/// What follows from completing a case on which all this was entered.
+/// What follows from effects of a case, or of a step of it, on which all this was entered.
 ///
 /// # Errors
-/// It would change nothing, the subject is gone, or the store fails.
+/// What is chosen to move is nothing, the subject is gone, or the store fails.
 pub(super) async fn of(
     desk: &Desk<'_>,
-    procedure: &Procedure,
+    (procedure, effects): (&Procedure, &Effects),
     case: &CaseFile,
     entered: &Entered,
 ) -> Result<Vec<Follows>, NotDone> {
-    let (pack, effects) = (desk.pack(), &procedure.effects);
-    let setting = Setting { pack, entered, today: desk.today() };
+    let pack = desk.pack();
+    let posted = case.posted.map(|at| pack.calendar.day(at) as i32);
+    let setting = Setting { pack, entered, today: desk.today(), posted };
     // Read without the visitor's limits: who takes the last step need not see every register of the subject.
     let reader = desk.facts.store().reader(&Scope::division(&case.division));
     let own = match case.record {
@@ -107,27 +110,27 @@ pub(super) async fn of(
             }
         }
     }
-    for (n, effect) in effects.adds.iter().enumerate() {
-        let values = setting.values(effect.register, &effect.set);
-        let period = setting.period(effect.register);
-        // Of what there is only one, or one for each period, that one is changed.
-        let there = match pack.registers.get(effect.register.index()).map(|register| register.kind) {
-            Some(RegisterKind::Entity) | None => None,
-            Some(_) => children(&reader, case, effect.register).await?.into_iter().find(|one| one.period == period),
+    for (n, Effect { register, set, .. }) in effects.adds.iter().enumerate() {
+        let (register, mut values) = (*register, setting.values(*register, set));
+        let period = setting.period(register);
+        let nth = effects.adds.iter().take(n).filter(|other| other.register == register).count();
+        let key = setting.key(case, register, &values, nth);
+        // What the case made at an earlier step is changed, and so is that of which there is only one, or one for
+        // each period.
+        let same = |one: &Record| match (&key, pack.registers.get(register.index()).map(|register| register.kind)) {
+            (Some((field, key)), Some(RegisterKind::Entity)) => one.values.get(usize::from(*field)) == Some(key),
+            (_, Some(RegisterKind::Entity) | None) => false,
+            _ => one.period == period,
         };
-        if let Some(one) = there {
-            follows.extend(update(&one, values));
+        if let Some(one) = children(&reader, case, register).await?.iter().find(|one| same(one)) {
+            follows.extend(update(one, values));
         } else {
-            let (register, owner) = (effect.register, Some(own.clone()));
-            let values = setting.keyed(case, register, values, n);
-            follows.push(Follows::Insert(New { register, owner, period, values }));
+            values.extend(key);
+            follows.push(Follows::Insert(New { register, owner: Some(own.clone()), period, values }));
         }
     }
     if let Some(moves) = &effects.moves {
         follows.push(moving(desk, procedure, case, moves, &setting, &reader).await?);
-    }
-    if follows.is_empty() && !effects.is_empty() {
-        return Err(NotDone::Nothing);
     }
     Ok(follows)
 }
@@ -174,11 +177,12 @@ async fn moving(
             let mut with = Vec::new();
             for register in copies {
                 for (n, child) in children(reader, case, *register).await?.iter().enumerate() {
-                    let values = setting.keyed(case, *register, copied(setting.pack, child), n);
+                    let mut values = copied(setting.pack, child);
+                    values.extend(setting.key(case, *register, &values, n));
                     with.push(New { register: *register, owner: None, period: child.period, values });
                 }
             }
-            let values = setting.keyed(case, register, values, 0);
+            values.extend(setting.key(case, register, &values, 0));
             let found = New { register, owner: Some(owner), period: None, values };
             Ok(Follows::Found(found, with, records))
         }
@@ -197,6 +201,24 @@ fn copied(pack: &Pack, record: &Record) -> Values {
 fn update(record: &Record, mut values: Values) -> Option<Follows> {
     values.retain(|(field, value)| record.values.get(usize::from(*field)).is_none_or(|now| now != value));
     (!values.is_empty()).then(|| Follows::Update(record.clone(), values))
+}
+
+/// What is frozen learns what a step of the case changed in its subject.
+pub(super) fn carry(pack: &Pack, follows: &[Follows], case: &CaseFile, frozen: &mut Proposal) {
+    for follow in follows {
+        let Follows::Update(record, values) = follow else { continue };
+        if pack.register(&case.subject) != Some(record.register) || case.record != Some(record.id.0) {
+            continue;
+        }
+        let mut now = record.clone();
+        for (field, value) in values {
+            if let Some(slot) = now.values.get_mut(usize::from(*field)) {
+                slot.clone_from(value);
+            }
+        }
+        frozen.version = record.version + 1;
+        frozen.facts = facts_of(pack, &now);
+    }
 }
 
 /// The division in which everything lies that follows from a case of a division.

@@ -1,7 +1,7 @@
 //! What a case proposes: facts, policy and reason, frozen when it is submitted. What was approved is what is applied.
 
 use bangfu_policy::model::{Entity, Pack, Procedure, Value};
-use bangfu_store::{Record, StoreError};
+use bangfu_store::{CaseFile, Change, Record, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -122,6 +122,18 @@ pub async fn changed(
 ) -> Result<bool, StoreError> {
     let (Entity::Register(register), Some(id)) = (procedure.subject, record) else { return Ok(false) };
     Ok(facts.reader().last_change(register, id).await? != proposal.changed)
+}
+
+/// The journal entry that last changed the subject of a case, with what a change did so far; 0 of a division.
+pub(super) async fn last_change(
+    change: &mut Change,
+    procedure: &Procedure,
+    case: &CaseFile,
+) -> Result<i64, StoreError> {
+    match (procedure.subject, case.record) {
+        (Entity::Register(register), Some(id)) => change.last_change(register, id).await,
+        _ => Ok(0),
+    }
 }
 
 /// The name that a subject has on lists.

@@ -295,7 +295,7 @@ pub async fn take(
     let pack = store.pack();
     let today = pack.calendar.day(now) as i32;
     let mut all: Vec<(u16, Option<Value>)> = values.to_vec();
-    all.extend(asks.set.iter().filter_map(|(field, set)| Some((*field, set.on(today, |_| None)?))));
+    all.extend(asks.set.iter().filter_map(|(field, set)| Some((*field, set.on(today, None, |_| None)?))));
     let key = pack.registers.get(register.index()).and_then(|definition| definition.key);
     if let Some(key) = key.filter(|key| all.iter().all(|(field, _)| field != key)) {
         all.push((key, Some(Value::Text(code()?))));

@@ -1,6 +1,8 @@
 //! Procedures of the pack as pages show them: steps in lanes, one for each level.
 
-use bangfu_policy::model::{Destination, Entity, Field, LevelId, Pack, Procedure, RoleId, Set, Step, Text, text_in};
+use bangfu_policy::model::{
+    Destination, Effects, Entity, Field, LevelId, Pack, Procedure, RoleId, Set, Step, Text, text_in,
+};
 use serde::Serialize;
 
 use super::figures::Language;
@@ -82,6 +84,8 @@ pub struct StepView {
     pub objection: String,
     /// What is entered.
     pub asked: Vec<String>,
+    /// Fields that doing it sets, with their values.
+    pub then: Vec<(String, String)>,
     /// Where an overdue case goes up to: days, title of the role, whether it only urges.
     pub escalates: Vec<(u16, String, bool)>,
 }
@@ -119,6 +123,7 @@ pub fn one(pack: &Pack, id: &str, language: Language) -> Option<ProcedureView> {
         back_to: title_of(step.back_to).unwrap_or_default(),
         objection: title_of(step.objection).unwrap_or_default(),
         asked: step.asked.iter().map(|asked| title(pack, procedure, asked, language.id())).collect(),
+        then: then(pack, procedure, &step.effects, language),
         escalates: step.escalates.iter().map(|rung| (rung.after, role_title(rung.to), rung.urges)).collect(),
     };
     let begins = procedure.begins.and_then(|id| pack.variables.get(id.index()));
@@ -129,7 +134,7 @@ pub fn one(pack: &Pack, id: &str, language: Language) -> Option<ProcedureView> {
         together: procedure.together.and_then(level_title).unwrap_or_default(),
         lanes: levels.iter().filter_map(|level| level_title(*level)).collect(),
         steps: procedure.steps.iter().enumerate().map(step).collect(),
-        then: then(pack, procedure, language),
+        then: then(pack, procedure, &procedure.effects, language),
         moves: procedure.effects.moves.as_ref().map(|moves| {
             let (what, of_subject) = match moves.records {
                 Some(id) => (Entity::Register(id), procedure.subject),
@@ -174,7 +179,7 @@ fn line(pack: &Pack, procedure: &Procedure, language: Language) -> ProcedureLine
     }
 }
 
-fn then(pack: &Pack, procedure: &Procedure, language: Language) -> Vec<(String, String)> {
+fn then(pack: &Pack, procedure: &Procedure, effects: &Effects, language: Language) -> Vec<(String, String)> {
     let Entity::Register(register) = procedure.subject else { return Vec::new() };
     let fields = pack.registers.get(register.index()).map(|r| r.fields.as_slice()).unwrap_or_default();
     let places = super::places::Places::default();
@@ -184,6 +189,7 @@ fn then(pack: &Pack, procedure: &Procedure, language: Language) -> Vec<(String, 
             let title = format!("{prefix}{}", text_in(&field.title, language.id()));
             let value = match set {
                 Set::Today => TODAY.to_owned(),
+                Set::Posted => POSTED.to_owned(),
                 Set::Entered(_) => ENTERED.to_owned(),
                 Set::Nothing => String::new(),
                 Set::Value(value) => file::cell(pack, field, Some(value), &places, language).text,
@@ -192,7 +198,6 @@ fn then(pack: &Pack, procedure: &Procedure, language: Language) -> Vec<(String, 
         };
         set.iter().filter_map(pair).collect()
     };
-    let effects = &procedure.effects;
     let mut all = set(fields, "", &effects.then);
     for effect in effects.ends.iter().chain(&effects.adds) {
         let Some(register) = pack.registers.get(effect.register.index()) else { continue };
@@ -201,7 +206,9 @@ fn then(pack: &Pack, procedure: &Procedure, language: Language) -> Vec<(String, 
     all
 }
 
-/// Stands for the day on which a case completes.
+/// Stands for the day on which a case completes, or a step is done.
 const TODAY: &str = "today";
+/// Stands for the day on which a notice was put up.
+const POSTED: &str = "posted";
 /// Stands for what is entered at a step.
 const ENTERED: &str = "entered";

@@ -31,7 +31,7 @@ pub struct Snapshot {
     baseline: OnceLock<Baseline>,
     books: Shelf,
     matching: OnceLock<Values>,
-    told: Told<Explanation>,
+    told: Told<Arc<Explanation>>,
 }
 
 impl Snapshot {
@@ -138,9 +138,9 @@ impl Snapshot {
         key: &str,
         variable: VariableId,
         language: Language,
-    ) -> Result<Option<Explanation>, EvaluationError> {
+    ) -> Result<Option<Arc<Explanation>>, EvaluationError> {
         let Some(row) = self.row(entity, key) else { return Ok(None) };
-        let make = || explain::explain(pack, &self.frame, entity, row, variable, &[], language.id());
+        let make = || explain::explain(pack, &self.frame, entity, row, variable, &[], language.id()).map(Arc::new);
         self.told.get((entity, row, variable, language.id()), make).map(Some)
     }
 
@@ -214,11 +214,11 @@ impl Snapshot {
         let condition = pack.variables.get(variable.index()).is_some_and(|v| v.ty == Type::Boolean);
         let why = if condition { self.explain(pack, entity, key, variable, language)? } else { None };
         Ok(why
-            .into_iter()
-            .flat_map(|why| why.missing)
-            .map(|fact| match fact.period {
+            .iter()
+            .flat_map(|why| &why.missing)
+            .map(|fact| match &fact.period {
                 Some(period) => format!("{} {period}", fact.title),
-                None => fact.title,
+                None => fact.title.clone(),
             })
             .collect())
     }

@@ -4,6 +4,10 @@
 //! the cause goes to the log, not to the page).
 
 use axum::http::StatusCode;
+use axum::response::Response;
+
+/// What a page gives.
+pub type Page = Result<Response, PageError>;
 
 /// What a page can fail with.
 #[derive(Debug, thiserror::Error)]

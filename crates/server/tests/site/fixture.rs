@@ -403,6 +403,10 @@ pub(crate) async fn addresses() -> Vec<String> {
                     .collect()
             }
             "/registry/{id}/removed" => fill(&["household/removed", "income/removed?division=1504"]),
+            "/registry/{id}/{record}/why/{rule}" => {
+                vec![format!("/registry/household/{}/why/identified_poor", registry.households[0])]
+            }
+            "/division/{code}/why/{rule}" => fill(&[&format!("{village}/why/village_poor")]),
             "/registry/{id}/{record}/history" => {
                 vec![format!("/registry/household/{}/history", registry.households[0])]
             }

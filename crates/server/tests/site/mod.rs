@@ -20,6 +20,7 @@ pub(crate) mod fixture;
 mod journey;
 mod keeping;
 mod keyboard;
+mod midway;
 mod moves;
 #[cfg(feature = "oidc")]
 mod oidc;

@@ -2,7 +2,7 @@
 
 use axum::http::{StatusCode, header};
 
-use super::fixture::{BANNERS, addresses, get, router, signed_in, still};
+use super::fixture::{BANNERS, addresses, get, registry, router, signed_in, still};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_answers_in_both_languages() {
@@ -207,5 +207,28 @@ async fn without_a_run_pages_say_what_to_do() {
     }
     for address in ["/", "/determinations", "/what-if"] {
         assert!(get(&router, address, "lang=en").await.text.contains("run bangfu determine"), "{address}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grounds_stand_on_pages_of_their_own() {
+    let router = signed_in(still().await).await;
+    let file = format!("/registry/household/{}", registry().await.households[0]);
+    let page = get(&router, &file, "lang=en").await.text;
+    let screen = &registry().await.pack.screens.entities["household"];
+    let mut told = 0;
+    for id in &screen.determinations {
+        let rule = &registry().await.pack.variables[id.index()];
+        let address = format!("{file}/why/{}", rule.id);
+        assert!(page.contains(&format!("data-fill=\"{address}")), "{address}");
+        let why = get(&router, &address, "lang=en").await;
+        assert_eq!(why.status, StatusCode::OK, "{address}");
+        assert!(why.text.contains("<ol class=\"tree\">") && why.text.contains(&rule.title["en"]), "{address}");
+        told += rule.clauses.iter().filter(|clause| why.text.contains(&format!("/policy/clause/{clause}"))).count();
+    }
+    assert!(told > screen.determinations.len() / 2, "clauses are cited: {told}");
+    // A rule of something else, and none at all.
+    for other in ["village_poor", "nothing"] {
+        assert_eq!(get(&router, &format!("{file}/why/{other}"), "lang=en").await.status, StatusCode::NOT_FOUND);
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::account;
 use super::sent::{Sent, done};
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::visit::Visit;
 
 /// Absences of an account that are not over, and those in which it acts for others.
@@ -31,7 +31,7 @@ pub async fn lines(site: &Shared, visit: &Visit, account: i64) -> Result<Vec<Val
 }
 
 /// Says an absence, or ends one.
-pub async fn act(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs): super::account::Pairs) -> account::Page {
+pub async fn act(site: Shared, visit: Visit, headers: HeaderMap, Form(pairs): super::account::Pairs) -> Page {
     let sent = Sent::new(&headers, pairs)?;
     let (who, now) = (&site.who, site.now());
     if sent.has("end") {

@@ -2,7 +2,7 @@
 
 use axum::Form;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect};
 use bangfu_policy::model::{DAY, Right, text_in};
 use bangfu_registry::access::accounts::{NotGiven, choose_password};
 use bangfu_registry::access::{Factor, password, sign_in};
@@ -13,12 +13,10 @@ use serde_json::json;
 use super::absence;
 use super::sent::{Sent, done, with_status};
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::own::own;
 use crate::site::visit::Visit;
 
-/// What a page of the account answers.
-pub type Page = Result<Response, PageError>;
 /// What its forms send.
 pub type Pairs = Form<Vec<(String, String)>>;
 

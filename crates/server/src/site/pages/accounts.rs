@@ -3,7 +3,6 @@
 use axum::Form;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
 use bangfu_policy::model::{Right, Role, text_in};
 use bangfu_registry::access::accounts::{self, NotGiven};
 use bangfu_registry::store::{Account, Held, Scope, StoreError};
@@ -12,11 +11,10 @@ use serde_json::{Value, json};
 
 use super::sent::{Sent, done, with_status};
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::own::own;
 use crate::site::visit::Visit;
 
-type Page = Result<Response, PageError>;
 type Pairs = Form<Vec<(String, String)>>;
 
 /// What a form for one account asks for.

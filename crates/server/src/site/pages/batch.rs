@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use axum::Form;
 use axum::extract::Path;
 use axum::http::HeaderMap;
-use axum::response::Response;
 use bangfu_policy::model::{Procedure, Step, StepKind, text_in};
 use bangfu_registry::casework::acts::{Desk, evidence};
 use bangfu_registry::casework::flow::{self, Act, Standing};
@@ -18,11 +17,9 @@ use serde_json::{Value as Json, json};
 use super::cases::{day, desk, line, papers};
 use super::work::on_all;
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::own::own;
 use crate::site::visit::Visit;
-
-type Page = Result<Response, PageError>;
 
 /// Cases of a batch that are shown.
 const MOST: u64 = 200;

@@ -1,7 +1,6 @@
 //! Boards of the pack: stages, months, matrices, and matches.
 
 use axum::extract::Path;
-use axum::response::Response;
 use bangfu_policy::model::{Entity, Match, RegisterId, View, ViewKind, text_in};
 use bangfu_registry::views::boards;
 use bangfu_registry::views::matching::{Candidate, Matching, Side};
@@ -9,11 +8,9 @@ use serde::Serialize;
 
 use super::registry::place_below;
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::own::own;
 use crate::site::visit::Visit;
-
-type Page = Result<Response, PageError>;
 
 /// Records of a side on a page of a match.
 const RECORDS: usize = 50;

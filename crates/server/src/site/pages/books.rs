@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::Path;
 use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use bangfu_policy::books::Book;
 use bangfu_registry::views::books::{Counting, Table, index as books};
 use bangfu_rules::engine::EngineError;
@@ -12,11 +12,9 @@ use serde_json::json;
 
 use crate::books::{Sheet, Writing};
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::own::own;
 use crate::site::visit::Visit;
-
-type Page = Result<Response, PageError>;
 
 /// All books under their headings.
 pub async fn index(site: Shared, visit: Visit) -> Page {

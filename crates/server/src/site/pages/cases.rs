@@ -3,7 +3,7 @@
 use axum::Form;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect};
 use bangfu_policy::model::{Entity, Procedure, RoleId, Step, StepKind, text_in};
 use bangfu_registry::casework::acts::{Desk, NotDone, evidence};
 use bangfu_registry::casework::entered::of as of_events;
@@ -21,11 +21,10 @@ use serde_json::{Value as Json, json};
 use super::sent::{Sent, with_status};
 use super::{entered, files};
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::own::own;
 use crate::site::visit::Visit;
 
-type Page = Result<Response, PageError>;
 type Pairs = Form<Vec<(String, String)>>;
 
 /// Papers that a step asks for at most, of those that a form sends.
@@ -69,7 +68,7 @@ pub fn grounds(site: &Shared, visit: &Visit, procedure: &Procedure, subject: &Su
     Ok(Grounds {
         as_of: bangfu_registry::views::figures::day(results.as_of.into(), visit.language),
         answer: Answer::of(value).word().to_owned(),
-        why: serde_json::to_value(why).unwrap_or_default(),
+        why: serde_json::to_value(why.as_deref()).unwrap_or_default(),
     })
 }
 

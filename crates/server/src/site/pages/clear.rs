@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use axum::Form;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
 use bangfu_policy::model::{Register, RegisterId, Value, text_in};
 use bangfu_registry::exchange::records;
 use bangfu_registry::store::{Look, Row, Scope};
@@ -14,11 +13,9 @@ use serde_json::json;
 
 use super::sent::{Sent, file, register, row, with_status};
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::own::own;
 use crate::site::visit::Visit;
-
-type Page = Result<Response, PageError>;
 
 /// Looks that a page lists.
 const MOST: i64 = 500;

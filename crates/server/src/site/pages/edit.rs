@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use axum::Form;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
 use bangfu_policy::model::{Entity, FieldType, LevelId, Register, RegisterId, RegisterKind, text_in};
 use bangfu_registry::exchange::records;
 use bangfu_registry::exchange::write::{self, Created, New, Stamp, Values};
@@ -20,11 +19,10 @@ use serde_json::{Map, Value as Json};
 
 use super::sent::{Sent, done, home, row, with_status, writable};
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::own::own;
 use crate::site::visit::Visit;
 
-type Page = Result<Response, PageError>;
 type Pairs = Form<Vec<(String, String)>>;
 
 /// Divisions that a record may lie in, shown as a list to choose from; more than these are found by the picker.

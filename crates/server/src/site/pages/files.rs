@@ -3,7 +3,7 @@
 use axum::Form;
 use axum::extract::{Multipart, Path};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use bangfu_registry::casework::flow;
 use bangfu_registry::exchange::attach::{self, Arrived, AttachError};
 use bangfu_registry::exchange::write::Stamp;
@@ -16,14 +16,13 @@ use super::import::size;
 use super::sent::{Sent, done, file as address_of, register, row, with_status, writable};
 use crate::clock;
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::guard::own_site;
 use crate::site::own::own;
 use crate::site::templates::encode;
 use crate::site::upload::{self, Missed};
 use crate::site::visit::Visit;
 
-type Page = Result<Response, PageError>;
 type Pairs = Form<Vec<(String, String)>>;
 
 /// A file as a page shows it.

@@ -3,7 +3,6 @@
 use axum::Form;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
 use bangfu_policy::model::{Register, RegisterId, text_in};
 use bangfu_registry::exchange::records;
 use bangfu_registry::exchange::write::{self, Stamp};
@@ -14,11 +13,9 @@ use bangfu_registry::views::history::{self, Event};
 use super::registry::{place_below, saved};
 use super::sent::{Sent, done, home, register, row, with_status};
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::own::own;
 use crate::site::visit::Visit;
-
-type Page = Result<Response, PageError>;
 
 /// Removed records of a page.
 const OF_A_PAGE: u64 = 50;

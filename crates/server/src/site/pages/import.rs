@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use axum::Form;
 use axum::extract::{Multipart, Path as Part};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect};
 use bangfu_policy::model::{Field, Pack, Register, RegisterId, text_in};
 use bangfu_registry::exchange::columns;
 use bangfu_registry::intake::{self, ImportError, Imported, IntakeError, Limits, Request, Take};
@@ -18,14 +18,12 @@ use bangfu_registry::views::file;
 use super::sent::{Sent, with_status, writable};
 use crate::clock;
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::guard::own_site;
 use crate::site::jobs::{self, Import, Line, Outlook, Some as SomeRows, State as Far, Wrong};
 use crate::site::own::own;
 use crate::site::upload::{self, Missed};
 use crate::site::visit::Visit;
-
-type Page = Result<Response, PageError>;
 
 /// Bytes of a list at most.
 pub const LARGEST: u64 = 50 << 20;

@@ -12,14 +12,13 @@ use serde_json::json;
 use super::sent::{Sent, with_status};
 use super::sign_in::{noted, own_page, with_cookie, with_named};
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::oidc::flow::Vouched;
 use crate::site::oidc::sealed::{Begun, Half, Sealed};
 use crate::site::oidc::{Failure, Provider};
 use crate::site::own::own;
 use crate::site::visit::{Visit, cookie};
 
-type Page = Result<Response, PageError>;
 type Pairs = Form<Vec<(String, String)>>;
 
 /// Name of the cookie that lasts from one step to the next.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::site::own::own;
 use axum::extract::Path;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect};
 use bangfu_policy::model::{IndicatorId, text_in};
 use bangfu_registry::views::excused::Excused;
 use bangfu_registry::views::results::Count;
@@ -12,10 +12,8 @@ use bangfu_registry::views::rule::RuleView;
 use bangfu_registry::views::{figures, policy, reference, rule};
 
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::visit::Visit;
-
-type Page = Result<Response, PageError>;
 
 /// The articles with how much of each is implemented, and how much yields something in the registry.
 pub async fn contents(site: Shared, visit: Visit) -> Page {

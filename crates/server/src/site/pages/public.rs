@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use axum::extract::{ConnectInfo, Path};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect};
 use axum::{Extension, Form};
 use bangfu_policy::model::{Entity, Pack, Procedure, Register, StepKind, text_in};
 use bangfu_registry::casework::public::{Board, mark, mark_of, take};
@@ -21,11 +21,9 @@ use serde_json::{Map, Value as Json, json};
 use super::published;
 use super::sent::{Sent, with_status};
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::own::own;
 use crate::site::visit::Visit;
-
-type Page = Result<Response, PageError>;
 
 /// Forms that one address sends within an hour.
 const MOST_AN_HOUR: usize = 5;

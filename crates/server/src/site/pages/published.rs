@@ -11,11 +11,9 @@ use bangfu_registry::views::published::records::{self, Open};
 use bangfu_registry::views::published::statistics::{Statistics, StatisticsTable};
 
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::own::own;
 use crate::site::visit::Visit;
-
-type Page = Result<Response, PageError>;
 
 /// Ids and titles of the public registers.
 pub fn registers(site: &Shared, visit: &Visit) -> Vec<(String, String)> {

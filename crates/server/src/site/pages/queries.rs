@@ -5,18 +5,16 @@ use std::collections::BTreeMap;
 use axum::Form;
 use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, Uri};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Redirect};
 use bangfu_policy::model::RegisterId;
 use bangfu_registry::views::listing;
 use serde::Serialize;
 
 use super::sent::{Sent, done, register};
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::templates::encode;
 use crate::site::visit::Visit;
-
-type Page = Result<Response, PageError>;
 
 /// Longest name.
 const LONGEST_NAME: usize = 40;

@@ -19,12 +19,10 @@ use bangfu_registry::views::{listing, overview, reference};
 use super::{cases, clear, files, queries, reasons};
 use crate::site::Shared;
 use crate::site::download::{self, What};
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::own::own;
 use crate::site::templates::encode;
 use crate::site::visit::Visit;
-
-type Page = Result<Response, PageError>;
 
 /// Records of a workbook at most: what a spreadsheet opens without trouble.
 pub const LARGEST_EXPORT: u64 = 50_000;
@@ -57,7 +55,7 @@ pub async fn index(site: Shared, visit: Visit) -> Page {
     site.render(&visit, "registry", "registry/index.html", own! { registers, here => "/registry" })
 }
 
-fn find(pack: &Pack, id: &str) -> Result<RegisterId, PageError> {
+pub(super) fn find(pack: &Pack, id: &str) -> Result<RegisterId, PageError> {
     pack.register(id).ok_or_else(|| PageError::not_found("register", id))
 }
 
@@ -229,25 +227,10 @@ pub async fn record(site: Shared, visit: Visit, Path((id, address)): Path<(Strin
     let children = fetch_children(&site, entity, Some(&fact)).await?;
     let pack = &site.pack;
     let register = pack.registers.get(register_id.index());
-    let label = register.and_then(|r| fact.values.get(usize::from(r.label?))?.clone());
     let title = register.map(|r| text_in(&r.title, visit.language.id()).to_owned()).unwrap_or_default();
-    let heading = match label {
-        Some(bangfu_policy::model::Value::Text(name)) => format!("{title} · {name}"),
-        _ => format!("{title} · {}", fact.id),
-    };
+    let heading = heading(&site, &visit, register_id, &fact);
     let ancestors = ancestors(&site, &visit, &fact).await?;
-    let material = Material {
-        pack,
-        places: &site.places,
-        language: visit.language,
-        entity,
-        key: &fact.id,
-        own: Some(&fact),
-        children,
-        results: site.results.as_deref(),
-        as_of: site.as_of(),
-        scope: site.facts.scope(),
-    };
+    let material = Material { own: Some(&fact), children, ..material(&site, &visit, entity, &fact.id) };
     let determinations = reasons::determinations(&site, &visit, &material)?;
     let excused = Excused::on(&site.facts, site.as_of()).await?;
     let changes = site.facts.history(&fact, visit.language).await?;
@@ -268,6 +251,7 @@ pub async fn record(site: Shared, visit: Visit, Path((id, address)): Path<(Strin
         changes,
         saved => saved(&visit),
         address => format!("/registry/{id}/{}", encode(&fact.id)),
+        reasons => format!("/registry/{id}/{}/why", encode(&fact.id)),
         by_system => register.is_some_and(Register::kept_by_system),
         editable => editable(&site, register_id),
         secret => register.is_some_and(|register| register.fields.iter().any(|field| field.secret)),
@@ -279,6 +263,33 @@ pub async fn record(site: Shared, visit: Visit, Path((id, address)): Path<(Strin
         kept => Vec::<u8>::new(),
     };
     site.render(&visit, "registry", "registry/file.html", own)
+}
+
+/// What a file is made of, without the records of its entity.
+pub(super) fn material<'a>(site: &'a Shared, visit: &Visit, entity: Entity, key: &'a str) -> Material<'a> {
+    Material {
+        pack: &site.pack,
+        places: &site.places,
+        language: visit.language,
+        entity,
+        key,
+        own: None,
+        children: BTreeMap::new(),
+        results: site.results.as_deref(),
+        as_of: site.as_of(),
+        scope: site.facts.scope(),
+    }
+}
+
+/// What a record is called on its pages.
+pub(super) fn heading(site: &Shared, visit: &Visit, register: RegisterId, fact: &Fact) -> String {
+    let register = site.pack.registers.get(register.index());
+    let label = register.and_then(|r| fact.values.get(usize::from(r.label?))?.clone());
+    let title = register.map(|r| text_in(&r.title, visit.language.id())).unwrap_or_default();
+    match label {
+        Some(bangfu_policy::model::Value::Text(name)) => format!("{title} · {name}"),
+        _ => format!("{title} · {}", fact.id),
+    }
 }
 
 /// Addresses and names of the records above.
@@ -356,18 +367,7 @@ pub async fn division(site: Shared, visit: Visit, Path(code): Path<String>) -> P
     for id in site.facts.filled(&own, &Owner::Division(code.clone())).await? {
         children.insert(id.0, site.facts.of_division(id, &code).await?);
     }
-    let material = Material {
-        pack,
-        places: &site.places,
-        language: visit.language,
-        entity,
-        key: &code,
-        own: None,
-        children,
-        results: site.results.as_deref(),
-        as_of: site.as_of(),
-        scope: site.facts.scope(),
-    };
+    let material = Material { children, ..material(&site, &visit, entity, &code) };
     let screen = material.screen().cloned().unwrap_or_default();
     let indicators: Vec<_> = site
         .results
@@ -401,6 +401,7 @@ pub async fn division(site: Shared, visit: Visit, Path(code): Path<String>) -> P
         changes => Vec::<u8>::new(),
         saved => saved(&visit),
         address => "",
+        reasons => format!("/division/{code}/why"),
         additions => material.additions(),
         owner => code,
         files => Vec::<u8>::new(),

@@ -3,7 +3,6 @@
 use axum::Form;
 use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
 use bangfu_policy::model::{RegisterKind, text_in};
 use bangfu_registry::exchange::records;
 use bangfu_registry::exchange::write::{self, Stamp};
@@ -12,11 +11,9 @@ use bangfu_registry::views::{figures, file};
 
 use super::sent::{Sent, above, done, file as address_of, home, row, with_status, writable};
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::own::own;
 use crate::site::visit::Visit;
-
-type Page = Result<Response, PageError>;
 
 /// What would be lost.
 pub async fn ask(site: Shared, visit: Visit, Path((id, address)): Path<(String, String)>) -> Page {

@@ -12,11 +12,10 @@ use serde_json::{Value, json};
 use super::sent::{Sent, with_status};
 use crate::site::Shared;
 use crate::site::access::COOKIE;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::own::own;
 use crate::site::visit::{Visit, cookie};
 
-type Page = Result<Response, PageError>;
 type Pairs = Form<Vec<(String, String)>>;
 
 /// What the page says to those who come back from another provider without having got in.

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use axum::Form;
 use axum::http::HeaderMap;
-use axum::response::Response;
 use bangfu_policy::model::{Entity, Procedure, Step, text_in};
 use bangfu_registry::casework::acts::NotDone;
 use bangfu_registry::casework::flow::{self, Act, Cannot};
@@ -18,11 +17,10 @@ use super::cases::{desk, grounds, line, votes, with};
 use super::determinations::{divisions, records};
 use super::sent::Sent;
 use crate::site::Shared;
-use crate::site::error::PageError;
+use crate::site::error::{Page, PageError};
 use crate::site::own::own;
 use crate::site::visit::Visit;
 
-type Page = Result<Response, PageError>;
 type Pairs = Form<Vec<(String, String)>>;
 
 /// Cases of a page.
