@@ -4,18 +4,45 @@ use super::boards::nearest_of;
 use super::cursor::{Cursor, Report};
 use super::procedures::named_fields;
 use super::tree::Node;
-use crate::model::{Beside, Entity, FieldType, LevelId, Notice, Pack, RegisterId, RegisterKind};
+use crate::model::{Beside, Entity, FieldType, LevelId, Notice, Pack, RegisterId, RegisterKind, Step, Wanted};
 
-/// `notice: {words: …, shows: [head_name], phone: "12317"}`
-pub(super) fn notice(pack: &Pack, subject: Option<Entity>, node: &Node, report: &mut Report) -> Option<Notice> {
+/// `notice: {words: …, shows: [head_name, label.kind], phone: "12317"}`
+pub(super) fn notice(
+    pack: &Pack,
+    (subject, steps): (Option<Entity>, &[Step]),
+    node: &Node,
+    report: &mut Report,
+) -> Option<Notice> {
     let mut cursor = Cursor::new(node, "`notice`", report)?;
     let words = cursor.title("words", report);
-    let names = cursor.texts("shows", report);
+    let (keys, names): (Vec<_>, Vec<_>) =
+        cursor.texts("shows", report).into_iter().partition(|(name, _)| name.contains('.'));
     let shows = named_fields(pack, subject, &names, true, report);
+    let entered = keys.iter().filter_map(|(key, place)| entered(steps, key, place, report)).collect();
     let phone = cursor.required_text("phone", report).map(|(phone, _)| phone);
     let beside = cursor.node("beside").and_then(|node| beside(pack, subject, node, report));
     cursor.finish(report);
-    Some(Notice { words, shows, phone: phone?, beside })
+    Some(Notice { words, shows, entered, phone: phone?, beside })
+}
+
+/// A value that is entered at a step, by its key `register.field`. None of them is secret.
+fn entered(
+    steps: &[Step],
+    key: &str,
+    place: &crate::model::Place,
+    report: &mut Report,
+) -> Option<(String, RegisterId, u16)> {
+    let asked = || steps.iter().flat_map(|step| &step.asked);
+    let value = asked().find(|asked| asked.key == key).and_then(|asked| match asked.what {
+        Wanted::Value(register, field) => Some((key.to_owned(), register, field)),
+        Wanted::Records(_) | Wanted::Place(_) => None,
+    });
+    if value.is_none() {
+        let known = asked().filter(|asked| matches!(asked.what, Wanted::Value(..))).map(|asked| asked.key.as_str());
+        let advice = nearest_of(key, known, "name register.field of a value with `{step: …}`");
+        report.say(place, format!("`{key}` is not entered in the case"), advice);
+    }
+    value
 }
 
 /// `beside: {language: mn-Mong, vertical: true, title: …, words: …, shows: [name_mn], where: village_file.wish}`

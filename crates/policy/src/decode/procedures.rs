@@ -108,9 +108,9 @@ pub(super) fn procedures(pack: &mut Pack, entries: &Entries<'_>, report: &mut Re
         let begins = cursor.text("begins", report).and_then(|(name, at)| begins(pack, subject, &name, at, report));
         let ladder = cursor.node("escalates").map(|node| escalation::ladder(pack, node, report));
         let mut steps = steps(pack, &mut cursor, ladder.as_deref().unwrap_or_default(), report);
-        let notice = cursor.node("notice").and_then(|node| notice(pack, subject, node, report));
         let asks = cursor.node("asks").and_then(|node| asks(pack, subject, node, report));
         let effects = effects::read(pack, subject, &mut steps, &mut cursor, report);
+        let notice = cursor.node("notice").and_then(|node| notice(pack, (subject, &steps), node, report));
         cursor.finish(report);
         let Some(subject) = subject else { continue };
         let id = (*id).to_owned();

@@ -143,6 +143,8 @@ pub struct Notice {
     pub words: Text,
     /// Fields of the subject that are shown; none: only how many there are.
     pub shows: Vec<u16>,
+    /// What was entered in the case and is shown behind them ([`Asked::key`]), each a value of a field.
+    pub entered: Vec<(String, super::RegisterId, u16)>,
     /// Where objections are taken: telephone numbers.
     pub phone: String,
     /// The same in a further script, for divisions that ask for it.

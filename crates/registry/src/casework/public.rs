@@ -5,13 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bangfu_policy::model::{Beside, Code, DAY, Entity, Field, FieldType, Pack, Procedure, Value, text_in};
+use bangfu_policy::model::{Beside, Code, DAY, Entity, Field, FieldType, Pack, Procedure, RegisterId, Value, text_in};
 use bangfu_store::{Actor, CaseFile, CaseQuery, CaseState, Owner, Record, RecordId, Scope, Store, StoreError};
 use serde::Serialize;
 
 use super::acts::{code, new_case};
-use super::flow;
 use super::proposal::{Proposal, Subject, facts_of};
+use super::{entered, flow};
 use crate::views::facts::Facts;
 use crate::views::figures::{self, Language};
 use crate::views::file;
@@ -178,10 +178,21 @@ impl Board<'_> {
         };
         let fields = register.and_then(|id| self.pack().registers.get(id.index())).map(|found| found.fields.as_slice());
         let shown: Vec<_> = says.shows.iter().filter_map(|at| Some((*at, fields?.get(usize::from(*at))?))).collect();
-        let mut records = Vec::new();
+        let entered: Vec<_> =
+            says.entered.iter().filter_map(|(key, register, at)| self.entered(key, *register, *at)).collect();
+        let (mut records, mut behind) = (Vec::new(), Vec::new());
         for case in cases {
-            let (Some(register), Some(record)) = (register, case.record) else { continue };
-            records.extend(self.facts.reader().by_id(register, RecordId(record)).await?);
+            let (Some(register), Some(id)) = (register, case.record) else { continue };
+            let Some(record) = self.facts.reader().by_id(register, RecordId(id)).await? else { continue };
+            records.push(record);
+            let events = if entered.is_empty() { Vec::new() } else { self.facts.reader().case_events(case.id).await? };
+            let given = entered::of(procedure, &events);
+            let cell = |(key, field, _): &(&str, (RegisterId, u16), String)| {
+                let value = entered::value(self.pack(), &given, key, *field);
+                let definition = self.pack().registers.get(field.0.index())?.fields.get(usize::from(field.1))?;
+                Some(file::cell(self.pack(), definition, value.as_ref(), self.places, self.language).text)
+            };
+            behind.push(entered.iter().map(|one| cell(one).unwrap_or_default()).collect::<Vec<_>>());
         }
         let cells = |record: &Record, shown: &[(u16, &Field)]| -> Vec<String> {
             let cell = |(at, field): &(u16, &Field)| {
@@ -190,7 +201,8 @@ impl Board<'_> {
             };
             shown.iter().map(cell).collect()
         };
-        let rows: Vec<Vec<String>> = records.iter().map(|record| cells(record, &shown)).collect();
+        let rows: Vec<Vec<String>> =
+            records.iter().zip(behind).map(|(record, behind)| [cells(record, &shown), behind].concat()).collect();
         let mut beside = None;
         if let Some(says) = &says.beside
             && self.wanted(says, division).await?
@@ -212,14 +224,24 @@ impl Board<'_> {
         let by = step.and_then(|step| self.pack().roles.get(step.role.index()));
         Ok(Some(Posted {
             words: text_in(&says.words, self.language.id()).to_owned(),
-            columns: shown.iter().map(|(_, field)| text_in(&field.title, self.language.id()).to_owned()).collect(),
-            rows: if shown.is_empty() { Vec::new() } else { rows },
+            columns: shown
+                .iter()
+                .map(|(_, field)| text_in(&field.title, self.language.id()).to_owned())
+                .chain(entered.iter().map(|(_, _, title)| title.clone()))
+                .collect(),
+            rows: if shown.is_empty() && entered.is_empty() { Vec::new() } else { rows },
             phone: says.phone.clone(),
             by: by.map(|role| text_in(&role.title, self.language.id()).to_owned()).unwrap_or_default(),
             division: division.to_owned(),
             beside,
             notice,
         }))
+    }
+
+    /// A value that was entered, with the title of its field.
+    fn entered<'k>(&self, key: &'k str, register: RegisterId, at: u16) -> Option<(&'k str, (RegisterId, u16), String)> {
+        let field = self.pack().registers.get(register.index())?.fields.get(usize::from(at))?;
+        Some((key, (register, at), text_in(&field.title, self.language.id()).to_owned()))
     }
 
     /// Whether the division of a notice, or the one above it that is asked, wants it in the further script too.

@@ -3,11 +3,13 @@
 use bangfu_policy::model::{DAY, Value};
 use bangfu_registry::casework::flow::Act;
 use bangfu_registry::casework::proposal::{Grounds, Proposal, Subject};
+use bangfu_registry::casework::public::{Board, notice_of};
 use bangfu_registry::store::{CaseFile, CaseState, ListQuery, Record, Scope};
+use bangfu_registry::views::figures::Language;
 use bangfu_server::site::Site;
 
 use super::cases::{Person, again, another_village, code, complete, papers, procedure, proceed};
-use super::fixture::{get, now, open, session_at, signed_in_as};
+use super::fixture::{everything, get, now, open, session_at, signed_in_as};
 
 fn value(site: &Site, record: &Record, field: &str) -> Option<Value> {
     let fields = &site.pack.registers[record.register.index()].fields;
@@ -169,4 +171,27 @@ async fn a_notice_leaves_its_days_in_the_registry() {
     let router = signed_in_as(site, session);
     let page = get(&router, "/policy/procedure/project_storing", "lang=en").await.text;
     assert!(page.contains("the day when the notice went up"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notice_names_what_was_entered_in_the_case() {
+    let site = open().await;
+    let procedure = procedure(&site, "dividend_notice");
+    let subject = last(&site, "project_asset").await.remove(0);
+    let mut at = now();
+    let case = opened(&site, "village_committee", "dividend_notice", &subject, at).await;
+    let committee = Person::named(&site, "village_committee", &case.division).await;
+    let mut with = complete(&site, &committee, case.id).await;
+    with.entered.insert("asset_year.income".to_owned(), "88123.45".to_owned());
+    let mut case = committee.desk(at).act(case.id, case.version, Act::Done, &with, None).await.unwrap();
+    while case.posted.is_none() {
+        case = proceed(&site, procedure, &case, &mut at).await.unwrap();
+    }
+    let notice = notice_of(&site.pack, procedure, &case).unwrap();
+    let facts = everything(&site);
+    let board = Board { facts: &facts, places: &site.places, now: at, language: Language::ENGLISH };
+    let posted = board.one(&notice).await.unwrap().unwrap();
+    let column = posted.columns.iter().position(|title| title.starts_with("Income")).unwrap();
+    assert!(posted.rows.iter().any(|row| row[column] == "88,123.45"), "{posted:?}");
+    assert!(posted.rows.iter().all(|row| row.len() == posted.columns.len()));
 }
