@@ -129,10 +129,11 @@ class User:
         household = self.random.choice(self.households)
         paths = [household, household, household, "/registry/household", "/work", "/", "/policy/clause/C05-05",
                  "/registry/household?q=" + urllib.parse.quote(self.random.choice(["wang", "乌云", "li", "bate"])),
-                 household + "/history", "/public", "/proposals", "/registry/person"]
+                 household + "/why/identified_poor", household + "/history", "/public", "/proposals", "/registry/person"]
         path = self.random.choice(paths)
         status, _, _, took = await self.ask("GET", path)
-        return ("read", path.split("?")[0] if household not in path else "household", status, took)
+        name = path.split("?")[0].replace(household, "household")
+        return ("read", name, status, took)
 
     async def write(self):
         path = self.random.choice(self.households) + "/edit"

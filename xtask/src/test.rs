@@ -112,7 +112,7 @@ fn oidc_step(counts: &mut Counts) -> Result<()> {
 }
 
 /// Groups of the site's tests that are also run on PostgreSQL: all that read and write records.
-const ON_POSTGRES: [&str; 12] = [
+const ON_POSTGRES: [&str; 13] = [
     "site::access",
     "site::api",
     "site::cases",
@@ -120,6 +120,7 @@ const ON_POSTGRES: [&str; 12] = [
     "site::evidence",
     "site::exports",
     "site::keeping",
+    "site::midway",
     "site::moves",
     "site::pages",
     "site::public",

@@ -90,13 +90,23 @@ impl Home {
 
     /// Folder of the current snapshot.
     pub fn snapshot(&self) -> PathBuf {
-        self.folder.join("snapshot")
+        snapshot(&self.folder)
     }
 
     /// Folder of the results of a run.
     pub fn results(&self, run: &str) -> PathBuf {
-        self.folder.join("runs").join(run)
+        results(&self.folder, run)
     }
+}
+
+/// Folder of the current snapshot of a data folder.
+pub fn snapshot(folder: &Path) -> PathBuf {
+    folder.join("snapshot")
+}
+
+/// Folder of the results of a run of a data folder.
+pub fn results(folder: &Path, run: &str) -> PathBuf {
+    folder.join("runs").join(run)
 }
 
 /// Says that the registry of a data folder is in a database of a PostgreSQL server; from then on the folder knows it.

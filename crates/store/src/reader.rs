@@ -2,7 +2,7 @@
 
 use bangfu_policy::model::{Field, FieldType, Pack, Register, RegisterId, Value};
 
-use crate::database::{Argument, Query, Row, sql};
+use crate::database::{Argument, Dialect, Query, Row, sql};
 use crate::kept::Kept;
 use crate::scope::after;
 use crate::secrets::masked;
@@ -205,7 +205,7 @@ impl Reader {
             self.filter(definition, filter, conditions);
         }
         if let Some(words) = query.search.as_deref().filter(|words| !words.trim().is_empty()) {
-            searched(definition, &prefix, words, conditions);
+            searched(self.store.dialect(), definition, (&prefix, words), conditions);
         }
         Ok(true)
     }
@@ -439,7 +439,7 @@ impl Reader {
     }
 }
 
-fn searched(definition: &Register, prefix: &str, words: &str, conditions: &mut Conditions) {
+fn searched(dialect: Dialect, definition: &Register, (prefix, words): (&str, &str), conditions: &mut Conditions) {
     let words = words.trim();
     let key = match definition.key {
         Some(_) => schema::key_column(definition),
@@ -456,7 +456,8 @@ fn searched(definition: &Register, prefix: &str, words: &str, conditions: &mut C
         let range = if beginning { "token >= ? and token < ?" } else { "token = ?" };
         // The place stands beside the token: a frequent one is looked through without a look at its records.
         let place = "division >= ? and division < ?";
-        conditions.and(&format!("_id in (select record from name_token where register = ? and {range} and {place})"));
+        let select = format!("select record from name_token where register = ? and {range} and {place}");
+        conditions.and(&dialect.among("_id", &select));
         conditions.bind(definition.id.clone());
         conditions.bind(token.clone());
         if beginning {

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use bangfu_policy::model::Pack;
 use bangfu_registry::packs::{PackError, read as read_pack};
-use bangfu_registry::store::Scope;
 use bangfu_registry::views::figures::Language;
 use clap::Subcommand;
 
 use super::serve::site_of;
 use super::{Format, Place, open};
+use crate::site::Shared;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
@@ -111,10 +111,9 @@ fn coverage(pack: &Pack, format: Format) -> Result<()> {
 /// What the items of each clause yield in a registry.
 async fn working(place: &Place, format: Format) -> Result<()> {
     let home = open(place).await?;
-    let site = site_of(&home).await?;
+    let site = Shared::whole(site_of(&home).await?)?;
     let language = Language::built_in(super::language(&home.pack, None)?).unwrap_or(Language::ENGLISH);
-    let facts = site.facts(&Scope::everything());
-    let clauses = site.live(&facts, language).coverage().await?;
+    let clauses = site.live(language).coverage().await?;
     if format == Format::Json {
         println!("{}", serde_json::to_string_pretty(&clauses)?);
         return Ok(());

@@ -61,7 +61,11 @@ async fn finish(State(site): State<Shared>, request: Request, next: Next) -> Res
         response = problem(&site, &visit, response);
     } else if let Some(error) = response.extensions_mut().remove::<Arc<PageError>>() {
         response = error_page(&site, &visit, &error);
-    } else if response.status() == StatusCode::METHOD_NOT_ALLOWED || response.status() == StatusCode::BAD_REQUEST {
+    } else if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        let allowed = response.headers().get(header::ALLOW).cloned();
+        response = error_page(&site, &visit, &PageError::Method);
+        response.headers_mut().extend(allowed.map(|methods| (header::ALLOW, methods)));
+    } else if response.status() == StatusCode::BAD_REQUEST {
         response = error_page(&site, &visit, &PageError::BadRequest(response.status().to_string()));
     }
     let headers = response.headers_mut();
@@ -118,6 +122,8 @@ fn error_page(site: &Shared, visit: &Visit, error: &PageError) -> Response {
             ("missing", format!("{what} {name}"))
         }
         PageError::BadRequest(message) | PageError::Refused(message) => ("bad", message.clone()),
+        PageError::Method => ("method", String::new()),
+        PageError::TooOften(message) => ("often", message.clone()),
         PageError::Forbidden(what) => ("forbidden", what.clone()),
         PageError::Store(StoreError::Kept(register)) => {
             let title = site.pack.register(register).and_then(|id| site.pack.registers.get(id.index()));

@@ -23,6 +23,12 @@ pub enum PageError {
     /// The request cannot be understood.
     #[error("the request cannot be understood: {0}")]
     BadRequest(String),
+    /// The address does not take this method.
+    #[error("the address does not take this method")]
+    Method,
+    /// The visitor does this too often.
+    #[error("too often: {0}")]
+    TooOften(String),
     /// The visitor may not do this.
     #[error("this is refused: {0}")]
     Refused(String),
@@ -54,6 +60,8 @@ impl PageError {
         match self {
             Self::NotFound { .. } | Self::Store(bangfu_registry::store::StoreError::Absent(_)) => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Store(
                 bangfu_registry::store::StoreError::Kept(_) | bangfu_registry::store::StoreError::CaseMoved(_),
             ) => StatusCode::CONFLICT,

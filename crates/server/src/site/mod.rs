@@ -18,6 +18,7 @@ pub mod oidc;
 pub mod own;
 pub mod pages;
 pub mod routes;
+pub mod run;
 pub mod templates;
 pub mod texts;
 pub mod upload;
@@ -47,6 +48,7 @@ use tokio::net::TcpListener;
 
 pub use crate::clock::Clock;
 use error::PageError;
+use run::Ran;
 use visit::Visit;
 
 /// What a site is made of.
@@ -61,10 +63,8 @@ pub struct Site {
     pub boundaries: Vec<Boundary>,
     /// Words that the pack brings for its languages.
     pub locales: Vec<Locale>,
-    /// Results of the last run, if there was one.
-    pub results: Option<Arc<Results>>,
-    /// The snapshot of that run, for explanations and what-if.
-    pub snapshot: Option<Arc<Snapshot>>,
+    /// The run that is shown first.
+    pub ran: Ran,
     /// Whether the people are invented; said at the foot of every page.
     pub synthetic: bool,
     /// The data folder, where files of records and imports lie.
@@ -106,16 +106,15 @@ impl Site {
         let divisions = store.reader(&Scope::everything()).divisions().await?;
         let rows = divisions.into_iter().map(|division| (division.code, division.name, division.name_en));
         let places = Places::new(&pack, rows);
-        let (results, snapshot) = read_run(&pack, sources)?;
+        let ran = Ran::read(&pack, sources.results.as_deref(), sources.snapshot.as_deref())?;
         Ok(Self {
             boundaries: boundaries(&sources.pack_folder)?,
             data: sources.data.clone(),
             locales: packs::locales(&sources.pack_folder)?,
             store,
-            results: results.map(Arc::new),
+            ran,
             places,
             pack,
-            snapshot,
             synthetic: sources.synthetic,
             fixed_day: sources.fixed_day,
             clock: sources.clock.clone(),
@@ -127,19 +126,6 @@ impl Site {
     /// Records within a scope.
     pub fn facts(&self, scope: &Scope) -> Facts {
         Facts::new(self.store.clone(), scope)
-    }
-
-    /// Where items of the policy are looked up.
-    pub fn live<'a>(&'a self, facts: &'a Facts, language: Language) -> Live<'a> {
-        Live {
-            pack: &self.pack,
-            places: &self.places,
-            facts,
-            results: self.results.as_deref(),
-            snapshot: self.snapshot.as_deref(),
-            day: self.as_of(),
-            language,
-        }
     }
 
     /// Today, as the policy's calendar has it, days since 1970-01-01.
@@ -160,29 +146,6 @@ impl Site {
     pub fn now(&self) -> i64 {
         self.clock.now()
     }
-
-    /// The day that pages speak of: that of the last run; without one parameters are shown for today.
-    pub fn as_of(&self) -> i32 {
-        self.results.as_ref().map_or_else(|| self.today(), |results| results.as_of)
-    }
-}
-
-type Run = (Option<Results>, Option<Arc<Snapshot>>);
-
-/// Results and snapshot of the last run, read side by side.
-fn read_run(pack: &Pack, sources: &Sources) -> Result<Run, SiteError> {
-    let Some(folder) = sources.results.as_deref() else { return Ok((None, None)) };
-    let as_of = Results::day(folder)?;
-    std::thread::scope(|scope| {
-        let snapshot = scope.spawn(|| {
-            let read = |folder: &PathBuf| Snapshot::read(folder, pack, as_of).map(Arc::new);
-            sources.snapshot.as_ref().map(read).transpose()
-        });
-        let results = Results::read(folder, pack)?;
-        // A thread ends without an answer only if it panicked; then there are no explanations, and the log says why.
-        let snapshot = snapshot.join().unwrap_or(Ok(None))?;
-        Ok((Some(results), snapshot))
-    })
 }
 
 /// All boundaries below `data/` of a pack.
@@ -203,6 +166,10 @@ fn boundaries(pack_folder: &Path) -> Result<Vec<Boundary>, SiteError> {
 #[derive(Clone)]
 pub struct Shared {
     inner: Arc<Inner>,
+    /// Results of the last run, if there was one.
+    pub results: Option<Arc<Results>>,
+    /// The snapshot of that run, for explanations and what-if.
+    pub snapshot: Option<Arc<Snapshot>>,
     /// Records within the visitor's scope.
     pub facts: Facts,
     /// The visitor.
@@ -220,6 +187,8 @@ pub struct Inner {
     pub senders: pages::public::Senders,
     /// Who looked at what, until it is written.
     pub looks: looks::Looks,
+    /// The last run, which whoever comes next sees.
+    pub shown: run::Shown,
     templates: Environment<'static>,
 }
 
@@ -280,41 +249,34 @@ pub enum SiteError {
     Serve(#[source] std::io::Error),
 }
 
-impl Inner {
-    /// The last run in one line, for the foot of every page.
-    pub fn run_line(&self, language: Language) -> Option<String> {
-        let day = figures::day(self.results.as_ref()?.as_of.into(), language);
-        Some(self.texts.get(language, "foot-run", &[("day", day)]))
-    }
-}
-
 impl Shared {
     /// Parses texts and templates around a site.
-    pub fn new(site: Site) -> Result<Self, SiteError> {
+    pub fn new(mut site: Site) -> Result<Self, SiteError> {
         let texts = Arc::new(texts::Texts::load(&site.pack, &site.locales)?);
         let assets = Arc::new(assets::Assets::load());
         let templates = templates::environment(Arc::clone(&texts), Arc::clone(&assets))?;
-        if let Some(results) = site.results.clone() {
-            let pack = Arc::clone(&site.pack);
-            let snapshot = site.snapshot.clone();
-            std::thread::spawn(move || {
-                results.totals(&pack);
-                if let Some(snapshot) = snapshot
-                    && let Err(error) = snapshot.prepare(&pack)
-                {
-                    tracing::warn!("what-if cannot be answered: {error}");
-                }
-            });
-        }
+        let (ran, pack) = (std::mem::take(&mut site.ran), Arc::clone(&site.pack));
+        let Ran { results, snapshot, .. } = ran.clone();
+        let shown = run::Shown::new(ran.clone());
+        std::thread::spawn(move || ran.prepare(&pack));
         let senders = pages::public::Senders::default();
         let looks = looks::Looks::new(site.store.clone());
         let (facts, who) = (site.facts(&Scope::nothing()), Arc::new(Who::nobody()));
-        Ok(Self { inner: Arc::new(Inner { site, texts, assets, senders, looks, templates }), facts, who })
+        let inner = Arc::new(Inner { site, texts, assets, senders, looks, shown, templates });
+        Ok(Self { inner, results, snapshot, facts, who })
+    }
+
+    /// The site as the program itself sees it: everything.
+    pub fn whole(site: Site) -> Result<Self, SiteError> {
+        let mut site = Self::new(site)?;
+        site.facts = Facts::new(site.store.clone(), &Scope::everything());
+        Ok(site)
     }
 
     /// The site as somebody sees it.
     pub fn seen_by(&self, who: Arc<Who>) -> Self {
-        Self { inner: Arc::clone(&self.inner), facts: self.site.facts(&who.scope), who }
+        let Ran { results, snapshot, .. } = self.shown.now();
+        Self { inner: Arc::clone(&self.inner), results, snapshot, facts: self.site.facts(&who.scope), who }
     }
 
     /// Who stands in the journal.
@@ -324,7 +286,26 @@ impl Shared {
 
     /// Where items of the policy are looked up.
     pub fn live(&self, language: Language) -> Live<'_> {
-        self.site.live(&self.facts, language)
+        Live {
+            pack: &self.pack,
+            places: &self.places,
+            facts: &self.facts,
+            results: self.results.as_deref(),
+            snapshot: self.snapshot.as_deref(),
+            day: self.as_of(),
+            language,
+        }
+    }
+
+    /// The day that pages speak of: that of the last run; without one parameters are shown for today.
+    pub fn as_of(&self) -> i32 {
+        self.results.as_ref().map_or_else(|| self.today(), |results| results.as_of)
+    }
+
+    /// The last run in one line, for the foot of every page.
+    pub fn run_line(&self, language: Language) -> Option<String> {
+        let day = figures::day(self.results.as_ref()?.as_of.into(), language);
+        Some(self.texts.get(language, "foot-run", &[("day", day)]))
     }
 
     /// A page: the layout's values and the page's own.
@@ -370,6 +351,7 @@ fn count_books(site: Shared) {
 pub async fn serve(listen: SocketAddr, site: Site) -> Result<(), SiteError> {
     let site = Shared::new(site)?;
     count_books(site.clone());
+    run::follow(site.clone());
     #[cfg(feature = "oidc")]
     oidc::greet(site.clone());
     let router = edge::wrap(routes::router(&site), site);

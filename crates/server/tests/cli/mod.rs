@@ -2,6 +2,7 @@
 
 mod killed;
 mod messages;
+mod renewed;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -55,7 +55,7 @@ async fn stages_add_up_to_the_register_and_marks_to_the_month() {
 async fn a_pair_has_the_same_points_from_both_sides() {
     let pack = &registry().await.pack;
     let site = still().await;
-    let snapshot = site.snapshot.as_deref().unwrap();
+    let snapshot = site.ran.snapshot.as_deref().unwrap();
     let values = snapshot.matching(pack).unwrap();
     let mut pairs = 0;
     for definition in &pack.matches {

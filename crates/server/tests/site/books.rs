@@ -6,15 +6,16 @@ use bangfu_registry::office::{Limits, read_rows};
 use bangfu_registry::views::books::{Counting, Table};
 use bangfu_registry::views::figures::Language;
 use bangfu_server::site::Site;
+use bangfu_server::site::run::Ran;
 
 use super::fixture::{get, open, registry, router};
 
 fn counting(site: &Site) -> Counting<'_> {
-    let results = site.results.as_deref().unwrap();
+    let results = site.ran.results.as_deref().unwrap();
     Counting {
         pack: &site.pack,
         places: &site.places,
-        snapshot: site.snapshot.as_deref().unwrap(),
+        snapshot: site.ran.snapshot.as_deref().unwrap(),
         overrides: &results.overrides,
         as_of: results.as_of,
     }
@@ -72,7 +73,7 @@ async fn columns_of_a_division_partition_what_is_counted() {
     let value = |at: usize| table.total.cells[at].unwrap().numerator.unwrap();
     let persons = value(0);
     let poor = site.pack.variable("identified_poor").unwrap();
-    let results = site.results.as_deref().unwrap();
+    let results = site.ran.results.as_deref().unwrap();
     assert!(results.count(&site.pack, poor, "15").unwrap().yes > 0 && persons > 0);
     let mut at = 1;
     for column in &table.columns[1..3] {
@@ -183,7 +184,7 @@ async fn rows_lead_to_lower_divisions_and_wrong_names_are_told() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_run_books_are_listed_and_say_so() {
     let mut site = open().await;
-    (site.results, site.snapshot) = (None, None);
+    site.ran = Ran::default();
     let router = super::fixture::signed_in(site).await;
     for address in ["/books", "/books/tried_ages"] {
         let answer = get(&router, address, "lang=en").await;

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use axum::http::StatusCode;
 use bangfu_registry::views::figures::Language;
 use bangfu_registry::views::live::Yield;
+use bangfu_server::site::Shared;
 
-use super::fixture::{everything, get, open, open_later, registry};
+use super::fixture::{get, open, open_later, registry};
 
 /// Address of the page on which an item is seen.
 fn page(kind: &str, id: &str) -> String {
@@ -28,18 +29,16 @@ fn page(kind: &str, id: &str) -> String {
 async fn every_clause_works_and_its_items_yield_something_and_have_pages() {
     let pack = &registry().await.pack;
     let site = open().await;
-    let facts = everything(&site);
-    let live = site.live(&facts, Language::ENGLISH);
-    let clauses = live.coverage().await.unwrap();
+    let whole = Shared::whole(site).unwrap();
+    let clauses = whole.live(Language::ENGLISH).coverage().await.unwrap();
     assert_eq!(clauses.len(), pack.articles.iter().map(|article| article.clauses.len()).sum::<usize>());
     let idle: Vec<&str> = clauses.iter().filter(|clause| !clause.works()).map(|clause| &*clause.clause).collect();
     assert!(idle.is_empty(), "nothing works for {idle:?}");
     let items: Vec<_> = clauses.iter().flat_map(|clause| &clause.items).collect();
     let all: BTreeSet<String> = items.iter().map(|(kind, id, _)| format!("{kind} {id}")).collect();
     // What began after 2016 is seen on the later day.
-    let later = open_later().await;
-    let facts = everything(&later);
-    let later = later.live(&facts, Language::ENGLISH).coverage().await.unwrap();
+    let later = Shared::whole(open_later().await).unwrap();
+    let later = later.live(Language::ENGLISH).coverage().await.unwrap();
     let later: Vec<_> = later.iter().flat_map(|clause| &clause.items).collect();
     let works = |items: &[&(_, String, Yield)]| -> BTreeSet<String> {
         items.iter().filter(|(.., found)| found.works).map(|(kind, id, _)| format!("{kind} {id}")).collect()
@@ -50,7 +49,7 @@ async fn every_clause_works_and_its_items_yield_something_and_have_pages() {
     let pages: BTreeSet<String> =
         clauses.iter().flat_map(|clause| &clause.items).map(|(kind, id, _)| page(kind, id)).collect();
     assert!(pages.len() > 300, "{}", pages.len());
-    let router = super::fixture::signed_in(site).await;
+    let router = super::fixture::signed_in(open().await).await;
     for address in pages {
         let answer = get(&router, &address, "lang=en").await;
         assert_eq!(answer.status, StatusCode::OK, "{address}: {}", answer.text);
@@ -61,7 +60,7 @@ async fn every_clause_works_and_its_items_yield_something_and_have_pages() {
 async fn checks_find_what_was_planted_and_nothing_else_of_its_kind() {
     let registry = registry().await;
     let site = open().await;
-    let results = site.results.clone().expect("there is a run");
+    let results = site.ran.results.clone().expect("there is a run");
     let root = &registry.pack.policy.root;
     let mut found = 0;
     for error in &registry.planted.errors {

@@ -1,6 +1,7 @@
 //! Pages without a browser: status, language, headers, errors, the picker.
 
 use axum::http::{StatusCode, header};
+use bangfu_server::site::run::Ran;
 
 use super::fixture::{BANNERS, addresses, get, registry, router, signed_in, still};
 
@@ -198,8 +199,7 @@ async fn exports_hold_what_the_list_shows() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_run_pages_say_what_to_do() {
     let mut site = super::fixture::open().await;
-    site.results = None;
-    site.snapshot = None;
+    site.ran = Ran::default();
     let router = super::fixture::signed_in(site).await;
     for address in super::fixture::addresses().await {
         let answer = get(&router, &address, "lang=en").await;

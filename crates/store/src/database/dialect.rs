@@ -57,6 +57,15 @@ impl Dialect {
         }
     }
 
+    /// Whether a column is among what another table says. The other table is read once: left to itself a server may read
+    /// it anew for every row.
+    pub(crate) fn among(self, column: &str, select: &str) -> String {
+        match self {
+            Self::Sqlite => format!("{column} in ({select})"),
+            Self::Postgres => format!("{column} = any(array({select}))"),
+        }
+    }
+
     /// Asks whether there is a table of a name.
     pub(crate) fn has_table(self) -> &'static str {
         match self {

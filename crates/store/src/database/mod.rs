@@ -174,11 +174,12 @@ impl Connection {
         }
     }
 
-    /// What was written reaches the file itself; a server counts how much there is of what, so that it finds it well.
+    /// What was written reaches the file itself; a server counts how much there is of what, so that it finds it well, and
+    /// marks what is on record for good, which the first readers would otherwise do.
     pub(crate) async fn checkpoint(&mut self) -> Result<(), sqlx::Error> {
         match self {
             Self::Sqlite(_) => self.run("pragma wal_checkpoint(truncate)").await,
-            Self::Postgres(_) => self.run("analyze").await,
+            Self::Postgres(_) => self.run("vacuum (analyze)").await,
         }
     }
 }

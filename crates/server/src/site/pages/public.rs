@@ -123,7 +123,7 @@ pub async fn content(
     let address = sender(&headers, connection.map(|Extension(ConnectInfo(address))| address.ip()));
     if !site.senders.admit(&address, site.now()) {
         let often = site.texts.get(visit.language, "ask-often", &[]);
-        return Err(PageError::BadRequest(often));
+        return Err(PageError::TooOften(often));
     }
     let code = plain(sent.text("code"));
     let facts = everything(&site);

@@ -65,7 +65,7 @@ impl Stage {
         change.commit().await.unwrap();
         determined(&home, "start", day(1, 1) - 1, clock.now()).await;
         let site = site_of(&home, "start", &clock).await;
-        let results = site.results.clone().unwrap();
+        let results = site.ran.results.clone().unwrap();
         let router = site::router(site).unwrap();
         let base = serve(router.clone()).await;
         Self { home, clock, router, base, driver: Driver::start(), results, _folder: folder }
@@ -121,7 +121,7 @@ impl Stage {
     pub(super) async fn determine(&mut self, day: i64) {
         determined(&self.home, "end", day, self.clock.now()).await;
         let site = site_of(&self.home, "end", &self.clock).await;
-        self.results = site.results.clone().unwrap();
+        self.results = site.ran.results.clone().unwrap();
         self.router = site::router(site).unwrap();
         self.base = serve(self.router.clone()).await;
     }
