@@ -16,8 +16,8 @@ fn value(site: &Site, record: &Record, field: &str) -> Option<Value> {
     record.values[fields.iter().position(|known| known.id == field).unwrap()].clone()
 }
 
-fn day(site: &Site, at: i64) -> Option<Value> {
-    Some(Value::Integer(site.pack.calendar.day(at)))
+fn day(site: &Site, at: i64) -> Value {
+    Value::Integer(site.pack.calendar.day(at))
 }
 
 async fn read(site: &Site, record: &Record) -> Record {
@@ -82,7 +82,7 @@ async fn relief_is_given_before_it_is_decided() {
     let paid = own(case.id).await;
     assert_eq!((paid.len(), case.state), (1, CaseState::Open), "the same record");
     assert_eq!(value(&site, &paid[0], "amount"), Some(Value::Integer(85_050)));
-    assert_eq!((value(&site, &paid[0], "paid_on"), value(&site, &paid[0], "decided_on")), (day(&site, at), None));
+    assert_eq!((value(&site, &paid[0], "paid_on"), value(&site, &paid[0], "decided_on")), (Some(day(&site, at)), None));
     let relieved = at;
 
     // Papers later; sent back they are brought again, and the record stays one.
@@ -97,12 +97,12 @@ async fn relief_is_given_before_it_is_decided() {
     let with = bangfu_registry::casework::flow::With { note: "no proof".to_owned(), ..Default::default() };
     let case = check.desk(at).act(case.id, case.version, Act::Back, &with, None).await.unwrap();
     let mut case = proceed(&site, procedure, &case, &mut at).await.unwrap();
-    let papers_on = day(&site, at);
+    let papers_on = Some(day(&site, at));
     while case.state == CaseState::Open {
         case = proceed(&site, procedure, &case, &mut at).await.unwrap();
     }
     let done = own(case.id).await;
-    assert_eq!((done.len(), value(&site, &done[0], "paid_on")), (1, day(&site, relieved)));
+    assert_eq!((done.len(), value(&site, &done[0], "paid_on")), (1, Some(day(&site, relieved))));
     assert_eq!(
         (value(&site, &done[0], "papers_on"), value(&site, &done[0], "decided_on").is_some()),
         (papers_on, true)
@@ -131,14 +131,14 @@ async fn stages_of_the_subject_follow_the_steps_and_the_case_goes_on() {
         }
     }
     let shown = read(&site, &subject).await;
-    assert_eq!(value(&site, &shown, "intervened_on"), day(&site, at));
+    assert_eq!(value(&site, &shown, "intervened_on"), Some(day(&site, at)));
 
     // What somebody else changes meanwhile is another matter.
     let at_field =
         site.pack.registers[subject.register.index()].fields.iter().position(|f| f.id == "reported_on").unwrap();
     let actor = bangfu_registry::store::change::Actor::console("test");
     let mut change = site.store.change(&Scope::everything(), &actor, "mended", at).await.unwrap();
-    let values = [(at_field as u16, day(&site, at))];
+    let values = [(at_field as u16, Some(day(&site, at)))];
     change.update(subject.register, subject.id, shown.version, &values).await.unwrap();
     change.commit().await.unwrap();
     let person = Person::named(&site, "child_supervisor", &case.division).await;
@@ -159,10 +159,10 @@ async fn a_notice_leaves_its_days_in_the_registry() {
         case = proceed(&site, procedure, &case, &mut at).await.unwrap();
     }
     case = proceed(&site, procedure, &case, &mut at).await.unwrap();
-    let posted = day(&site, at);
+    let posted = Some(day(&site, at));
     case = proceed(&site, procedure, &case, &mut at).await.unwrap();
     let now = read(&site, &subject).await;
-    assert_eq!((value(&site, &now, "notice_from"), value(&site, &now, "notice_to")), (posted, day(&site, at)));
+    assert_eq!((value(&site, &now, "notice_from"), value(&site, &now, "notice_to")), (posted, Some(day(&site, at))));
     assert!(case.step > notice);
 
     // The page of the procedure says so.

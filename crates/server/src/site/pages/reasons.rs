@@ -128,7 +128,7 @@ pub async fn of_division(site: Shared, visit: Visit, Path((code, rule)): Path<(S
     let level = site.places.level_id(&code).filter(|_| site.places.contains(&code));
     let level = level.ok_or_else(|| PageError::not_found("division", code.as_str()))?;
     let visit = visit.with_division(&code);
-    let heading = site.places.name(&code, visit.language).to_owned();
+    let heading = site.places.name(&code, visit.language);
     let material = registry::material(&site, &visit, Entity::Level(level), &code);
     page(&site, &visit, &material, &rule, (format!("/division/{code}"), heading))
 }
