@@ -170,7 +170,9 @@ impl Connection {
                 let _ = self.run("rollback").await;
                 true
             }
-            Self::Postgres(_) => self.run("rollback").await.is_ok(),
+            // A rollback alone would warn in the log of the server each time that there is none. In a transaction that
+            // failed this fails too, and the connection is made anew.
+            Self::Postgres(_) => self.run("begin; rollback").await.is_ok(),
         }
     }
 
