@@ -84,6 +84,16 @@ async fn relief_is_given_before_it_is_decided() {
     assert_eq!(value(&site, &paid[0], "amount"), Some(Value::Integer(85_050)));
     assert_eq!((value(&site, &paid[0], "paid_on"), value(&site, &paid[0], "decided_on")), (Some(day(&site, at)), None));
     let relieved = at;
+    // Who neither reads the register nor takes part sees that something was entered, and not what.
+    let shown = async |role: &str, digits: usize| {
+        let role = site.pack.roles.iter().find(|known| known.id == role).unwrap();
+        let session = session_at(&site, role, &village[..digits]).await;
+        let router = signed_in_as(open().await, session);
+        get(&router, &format!("/cases/{}", case.id), "lang=en").await.text
+    };
+    let (bureau, aid) = (shown("sector_education", 6).await, shown("village_aid_clerk", 12).await);
+    assert!(bureau.contains("your role does not read it") && !bureau.contains("850.50"), "{bureau}");
+    assert!(aid.contains("850.50") && aid.contains("the registry changes at once"), "{aid}");
 
     // Papers later; sent back they are brought again, and the record stays one.
     let case = proceed(&site, procedure, &case, &mut at).await.unwrap();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bangfu_policy::model::{Asked, Entity, Field, FieldType, Procedure, RegisterId, Step, Value, Wanted, text_in};
 use bangfu_registry::casework::entered::{self, Entered};
+use bangfu_registry::casework::flow;
 use bangfu_registry::casework::proposal::{self, Subject};
 use bangfu_registry::exchange::records;
 use bangfu_registry::exchange::write::Wrong;
@@ -105,6 +106,7 @@ pub(super) async fn told(
         let Some(value) = values.and_then(|values| values.get(&asked.key)) else { continue };
         let title = entered::title(&site.pack, procedure, asked, visit.language.id());
         let words = match asked.what {
+            Wanted::Value(register, _) if !sees(site, procedure, register) => site.text(visit, "asked-hidden"),
             Wanted::Value(register, at) => {
                 let one: Entered = [(asked.key.clone(), value.clone())].into_iter().collect();
                 let value = entered::value(&site.pack, &one, &asked.key, (register, at));
@@ -125,6 +127,12 @@ pub(super) async fn told(
         all.push((title, words));
     }
     Ok(all)
+}
+
+/// Whether the visitor is told what was entered for a register: who reads it, and who takes part in the procedure.
+fn sees(site: &Shared, procedure: &Procedure, register: RegisterId) -> bool {
+    let takes_part = |step: &Step| flow::acts_for(&site.pack, &site.who, step.role);
+    site.facts.scope().sees(register) || procedure.steps.iter().any(takes_part)
 }
 
 fn field(site: &Shared, register: RegisterId, at: u16) -> Option<&Field> {
