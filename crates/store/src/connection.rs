@@ -65,7 +65,7 @@ impl Store {
     /// The database refuses.
     pub async fn close(&self) -> Result<(), StoreError> {
         self.readers.close().await;
-        self.writer.lock().await.checkpoint().await?;
+        self.free_writer().await.checkpoint().await?;
         Ok(())
     }
 }

@@ -37,9 +37,12 @@ pub(super) fn read(
         let Data::Map(entries) = &node.data else { continue };
         let id = entries.iter().find(|(key, ..)| key == "id").and_then(|(_, _, node)| node.scalar_text());
         reading.at = reading.steps.iter().position(|step| Some(&step.id) == id.as_ref());
+        if reading.at.is_none() {
+            continue;
+        }
         let Some(mut inner) = Cursor::new(node, "a step", reading.report) else { continue };
         let effects = reading.effects(&mut inner);
-        if !effects.is_empty() && reading.at == Some(reading.steps.len() - 1) {
+        if !effects.is_empty() && reading.at.is_some_and(|at| at + 1 == reading.steps.len()) {
             let advice = "write them under the procedure: its last step completes the case";
             reading.report.say(&node.place, "the last step has effects of its own", advice);
         }
@@ -73,6 +76,11 @@ impl Reading<'_> {
     /// A record that a case adds has all that its register requires.
     fn complete(&mut self, register: RegisterId, set: &[(u16, Set)], place: &crate::model::Place) {
         let Some(found) = self.pack.registers.get(register.index()) else { return };
+        let own_key = found.key.is_none_or(|key| set.iter().any(|(field, _)| *field == key));
+        if self.at.is_some() && found.kind == RegisterKind::Entity && own_key {
+            let words = format!("a step that is done again does not find its record of `{}`", found.id);
+            self.report.say(place, words, "take a register with a key, and leave the key to the case");
+        }
         // What an earlier step added is there, and of what there is only one it may be there before the case.
         let mut before = self.steps.iter().take(self.at.unwrap_or(usize::MAX)).flat_map(|step| &step.effects.adds);
         if before.any(|earlier| earlier.register == register) || found.kind != RegisterKind::Entity {

@@ -4,7 +4,9 @@ use super::boards::nearest_of;
 use super::cursor::{Cursor, Report};
 use super::procedures::named_fields;
 use super::tree::Node;
-use crate::model::{Beside, Entity, FieldType, LevelId, Notice, Pack, RegisterId, RegisterKind, Step, Wanted};
+use crate::model::{
+    Beside, Entity, FieldType, LevelId, Notice, Pack, RegisterId, RegisterKind, Step, StepKind, Wanted,
+};
 
 /// `notice: {words: …, shows: [head_name, label.kind], phone: "12317"}`
 pub(super) fn notice(
@@ -33,6 +35,12 @@ fn entered(
     report: &mut Report,
 ) -> Option<(String, RegisterId, u16)> {
     let asked = || steps.iter().flat_map(|step| &step.asked);
+    let before = |step: &usize| steps.iter().skip(*step).any(|step| step.kind == StepKind::Notice);
+    let step = steps.iter().position(|step| step.asked.iter().any(|asked| asked.key == key));
+    if step.is_some_and(|step| !before(&step)) {
+        let advice = "name a value that is entered before the notice, or at its step";
+        report.say(place, format!("`{key}` is entered after the notice"), advice);
+    }
     let value = asked().find(|asked| asked.key == key).and_then(|asked| match asked.what {
         Wanted::Value(register, field) => Some((key.to_owned(), register, field)),
         Wanted::Records(_) | Wanted::Place(_) => None,

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 
 use super::acts::{Desk, NotDone};
 use super::entered::{self, Entered, children};
+use super::flow::Cannot;
 use super::proposal::{Proposal, Subject, facts_of};
 
 type Values = Vec<(u16, Option<Value>)>;
@@ -126,6 +127,10 @@ pub(super) async fn of(
             follows.extend(update(one, values));
         } else {
             values.extend(key);
+            // What an earlier step made is not there any more.
+            if !complete(pack, register, &values) {
+                return Err(NotDone::Cannot(Cannot::Facts));
+            }
             follows.push(Follows::Insert(New { register, owner: Some(own.clone()), period, values }));
         }
     }
@@ -133,6 +138,13 @@ pub(super) async fn of(
         follows.push(moving(desk, procedure, case, moves, &setting, &reader).await?);
     }
     Ok(follows)
+}
+
+/// Whether a record that stands for itself has all that its register requires.
+fn complete(pack: &Pack, register: RegisterId, values: &Values) -> bool {
+    let Some(register) = pack.registers.get(register.index()) else { return false };
+    let given = |at: usize| values.iter().any(|(field, value)| usize::from(*field) == at && value.is_some());
+    register.kind != RegisterKind::Entity || register.fields.iter().enumerate().all(|(at, f)| !f.required || given(at))
 }
 
 async fn moving(

@@ -136,6 +136,17 @@ pub(super) async fn last_change(
     }
 }
 
+/// The key that results have for what a case is about. Keys of records are the last word of their name.
+pub fn key(pack: &Pack, procedure: &Procedure, case: &CaseFile) -> String {
+    match (procedure.subject, case.record) {
+        (Entity::Register(register), Some(id)) => {
+            let keyed = pack.registers.get(register.index()).is_some_and(|register| register.key.is_some());
+            if keyed { case.name.rsplit(' ').next().unwrap_or_default().to_owned() } else { format!("~{id}") }
+        }
+        _ => case.division.clone(),
+    }
+}
+
 /// The name that a subject has on lists.
 pub fn name(pack: &Pack, subject: &Subject) -> String {
     let Subject::Record(record) = subject else { return String::new() };

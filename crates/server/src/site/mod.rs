@@ -256,21 +256,22 @@ impl Shared {
         let assets = Arc::new(assets::Assets::load());
         let templates = templates::environment(Arc::clone(&texts), Arc::clone(&assets))?;
         let (ran, pack) = (std::mem::take(&mut site.ran), Arc::clone(&site.pack));
-        let Ran { results, snapshot, .. } = ran.clone();
         let shown = run::Shown::new(ran.clone());
         std::thread::spawn(move || ran.prepare(&pack));
         let senders = pages::public::Senders::default();
         let looks = looks::Looks::new(site.store.clone());
         let (facts, who) = (site.facts(&Scope::nothing()), Arc::new(Who::nobody()));
         let inner = Arc::new(Inner { site, texts, assets, senders, looks, shown, templates });
-        Ok(Self { inner, results, snapshot, facts, who })
+        // Nobody's site holds no run: an old one would never leave the memory.
+        Ok(Self { inner, results: None, snapshot: None, facts, who })
     }
 
     /// The site as the program itself sees it: everything.
     pub fn whole(site: Site) -> Result<Self, SiteError> {
-        let mut site = Self::new(site)?;
-        site.facts = Facts::new(site.store.clone(), &Scope::everything());
-        Ok(site)
+        let site = Self::new(site)?;
+        let mut whole = site.seen_by(Arc::clone(&site.who));
+        whole.facts = Facts::new(whole.store.clone(), &Scope::everything());
+        Ok(whole)
     }
 
     /// The site as somebody sees it.
@@ -333,7 +334,8 @@ pub fn router(site: Site) -> Result<Router, SiteError> {
 }
 
 /// Counts all books once, so that the policy's pages know at once which of them hold something.
-fn count_books(site: Shared) {
+fn count_books(site: &Shared) {
+    let site = site.seen_by(Arc::clone(&site.who));
     std::thread::spawn(move || {
         let (Some(results), Some(snapshot)) = (&site.results, &site.snapshot) else { return };
         let (pack, places) = (&site.pack, &site.places);
@@ -350,7 +352,7 @@ fn count_books(site: Shared) {
 /// Serves until the process is told to stop.
 pub async fn serve(listen: SocketAddr, site: Site) -> Result<(), SiteError> {
     let site = Shared::new(site)?;
-    count_books(site.clone());
+    count_books(&site);
     run::follow(site.clone());
     #[cfg(feature = "oidc")]
     oidc::greet(site.clone());

@@ -17,6 +17,9 @@ use super::{Shared, SiteError};
 /// How often a site looks for a new run.
 const EVERY: Duration = Duration::from_secs(10);
 
+/// How long it leaves a run alone that cannot be read: that takes as much as one that can.
+const AFTER_FAILURE: Duration = Duration::from_secs(600);
+
 /// A run: what came out, and the records that it was made from.
 #[derive(Clone, Debug, Default)]
 pub struct Ran {
@@ -77,9 +80,9 @@ impl Shown {
     }
 }
 
-/// Folder of the results of the newest run that is done.
+/// Folder of the results of the newest run that is done. What somebody tried with other parameters is not shown.
 async fn newest(site: &Shared) -> Result<Option<PathBuf>, StoreError> {
-    let last = site.store.runs().await?.into_iter().find(|run| run.state == "done");
+    let last = site.store.runs().await?.into_iter().find(|run| run.state == "done" && run.overrides == "{}");
     Ok(last.map(|run| home::results(&site.data, &run.id)).filter(|folder| folder.exists()))
 }
 
@@ -109,9 +112,15 @@ pub fn follow(site: Shared) {
         loop {
             tokio::time::sleep(EVERY).await;
             match renew(&site).await {
-                Ok(true) => tracing::info!("a new run is shown"),
+                Ok(true) => {
+                    tracing::info!("a new run is shown");
+                    super::count_books(&site);
+                }
                 Ok(false) => {}
-                Err(error) => tracing::warn!("the newest run cannot be shown yet: {error}"),
+                Err(error) => {
+                    tracing::warn!("the newest run cannot be shown: {error}");
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                }
             }
         }
     });

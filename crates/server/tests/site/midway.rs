@@ -63,13 +63,17 @@ async fn relief_is_given_before_it_is_decided() {
     let nothing = clerk.desk(at).act(case.id, case.version, Act::Done, &papers(1), None).await;
     assert!(nothing.is_err() && own(case.id).await.is_empty());
     let mut with = papers(1);
-    with.entered = [("temporary_relief.kind", "emergency"), ("temporary_relief.cause", "illness")]
-        .map(|(key, text)| (key.to_owned(), text.to_owned()))
-        .into();
+    let reported = bangfu_policy::value::format_date(site.pack.calendar.day(at));
+    with.entered = [
+        ("temporary_relief.kind", "emergency"),
+        ("temporary_relief.cause", "illness"),
+        ("temporary_relief.reported_on", reported.as_str()),
+    ]
+    .map(|(key, text)| (key.to_owned(), text.to_owned()))
+    .into();
     let case = clerk.desk(at).act(case.id, case.version, Act::Done, &with, None).await.unwrap();
-    let there = own(case.id).await;
-    assert_eq!((there.len(), value(&site, &there[0], "paid_on")), (1, None));
-    assert_eq!(value(&site, &there[0], "kind"), code(&site, relief, "kind", "emergency"));
+    assert!(own(case.id).await.is_empty(), "a report is no relief");
+    let begun = Some(day(&site, at));
 
     // Help first: the receipt is in the registry on its day, and nobody decided yet.
     at += DAY;
@@ -80,7 +84,9 @@ async fn relief_is_given_before_it_is_decided() {
         .into();
     let case = township.desk(at).act(case.id, case.version, Act::Done, &with, None).await.unwrap();
     let paid = own(case.id).await;
-    assert_eq!((paid.len(), case.state), (1, CaseState::Open), "the same record");
+    assert_eq!((paid.len(), case.state), (1, CaseState::Open));
+    assert_eq!(value(&site, &paid[0], "kind"), code(&site, relief, "kind", "emergency"));
+    assert_eq!(value(&site, &paid[0], "reported_on"), begun);
     assert_eq!(value(&site, &paid[0], "amount"), Some(Value::Integer(85_050)));
     assert_eq!((value(&site, &paid[0], "paid_on"), value(&site, &paid[0], "decided_on")), (Some(day(&site, at)), None));
     let relieved = at;

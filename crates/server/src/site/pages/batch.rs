@@ -12,6 +12,7 @@ use bangfu_registry::casework::flow::{self, Act, Standing};
 use bangfu_registry::casework::public::notice_of;
 use bangfu_registry::store::{CaseEvent, CaseFile, CaseQuery, CaseState};
 use bangfu_registry::views::figures::moment;
+use bangfu_registry::views::procedures;
 use serde_json::{Value as Json, json};
 
 use super::cases::{day, desk, line, papers};
@@ -101,11 +102,19 @@ async fn page(site: &Shared, visit: Visit, address: &(String, String, String), o
         acts => ACTS.iter().filter(|act| may && taken.contains(act)).map(|act| act.word()).collect::<Vec<_>>(),
         votes => step.kind == StepKind::Vote,
         papers => papers(&visit, step),
+        at_once => at_once(&site, &visit, procedure, step),
         notices,
         outcomes => outcomes,
         here => "/work",
     };
     site.render(&visit, "work", "work/batch.html", own)
+}
+
+/// Titles of the fields that doing a step changes before the case completes.
+fn at_once(site: &Shared, visit: &Visit, procedure: &Procedure, step: &Step) -> Vec<String> {
+    let view = procedures::one(&site.pack, &procedure.id, visit.language);
+    let step = view.into_iter().flat_map(|view| view.steps).find(|known| known.id == step.id);
+    step.into_iter().flat_map(|step| step.then).map(|(field, _)| field).collect()
 }
 
 /// Does something on the chosen cases of a batch.

@@ -1,13 +1,13 @@
 //! Work lists: what waits for the visitor's role, what is overdue, and what the last determination proposes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use axum::Form;
 use axum::http::HeaderMap;
 use bangfu_policy::model::{Entity, Procedure, Step, text_in};
 use bangfu_registry::casework::acts::NotDone;
 use bangfu_registry::casework::flow::{self, Act, Cannot};
-use bangfu_registry::casework::proposal::Subject;
+use bangfu_registry::casework::proposal::{self, Subject};
 use bangfu_registry::store::{CaseFile, CaseQuery, CaseState, StoreError};
 use bangfu_registry::views::results::Answer;
 use serde_json::{Value as Json, json};
@@ -210,14 +210,12 @@ async fn proposed(site: &Shared, visit: &Visit, outcomes: &[Json]) -> Page {
             ..CaseQuery::default()
         };
         let (open, _) = site.facts.cases(&open).await?;
-        let has = |key: &str| {
-            open.iter().any(|case| case.name == key || case.name.ends_with(&format!(" {key}")) || case.division == key)
-        };
+        let open: HashSet<String> = open.iter().map(|case| proposal::key(&site.pack, procedure, case)).collect();
         let results = site.results.as_deref().and_then(|results| results.entities.get(&procedure.subject));
         let keys: Vec<&str> = results
             .map(|results| {
                 let rows = results.with_answer(begins, Answer::Yes, &visit.division);
-                rows.map(|row| results.key(row)).filter(|key| !has(key)).collect()
+                rows.map(|row| results.key(row)).filter(|key| !open.contains(*key)).collect()
             })
             .unwrap_or_default();
         total = keys.len();
