@@ -18,7 +18,7 @@ use super::{Shared, SiteError};
 const EVERY: Duration = Duration::from_secs(10);
 
 /// How long it leaves a run alone that cannot be read: that takes as much as one that can.
-const AFTER_FAILURE: Duration = Duration::from_secs(600);
+const AFTER_FAILURE: Duration = Duration::from_mins(10);
 
 /// A run: what came out, and the records that it was made from.
 #[derive(Clone, Debug, Default)]

@@ -102,7 +102,7 @@ async fn page(site: &Shared, visit: Visit, address: &(String, String, String), o
         acts => ACTS.iter().filter(|act| may && taken.contains(act)).map(|act| act.word()).collect::<Vec<_>>(),
         votes => step.kind == StepKind::Vote,
         papers => papers(&visit, step),
-        at_once => at_once(&site, &visit, procedure, step),
+        at_once => at_once(site, &visit, procedure, step),
         notices,
         outcomes => outcomes,
         here => "/work",
