@@ -80,10 +80,14 @@ impl Shown {
     }
 }
 
-/// Folder of the results of the newest run that is done. What somebody tried with other parameters is not shown.
+/// Folder of the results of the newest run that is done; none where somebody tried other parameters, which is not shown
+/// to all at once.
 async fn newest(site: &Shared) -> Result<Option<PathBuf>, StoreError> {
-    let last = site.store.runs().await?.into_iter().find(|run| run.state == "done" && run.overrides == "{}");
-    Ok(last.map(|run| home::results(&site.data, &run.id)).filter(|folder| folder.exists()))
+    let last = site.store.runs().await?.into_iter().find(|run| run.state == "done");
+    Ok(last
+        .filter(|run| run.overrides == "{}")
+        .map(|run| home::results(&site.data, &run.id))
+        .filter(|folder| folder.exists()))
 }
 
 /// Shows the newest run, if it is another one than that which is shown; whether it is.
